@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``waagent telemetry show``: exactly what goes out beside the protocol's own reports.
+
+Nothing does: this release has no telemetry and uploads no log, so there is nothing to switch off.
+What the protocol itself needs (health, the status report) is not telemetry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentcore.errors import UsageError
+
+from .arguments import parse, parser
+
+
+def run(name: str, words: Sequence[str]) -> int:
+    """Print it."""
+    if not words or words[0] != "show":
+        raise UsageError(f"waagent telemetry {' '.join(words[:1])}".rstrip(), hint="only: show")
+    made = parser("telemetry show", "What goes out beside the protocol's own reports.")
+    options = parse(made, words[1:])
+    if options.json:
+        print('{"telemetry": [], "logs": []}')
+    else:
+        print("nothing: this release sends no telemetry and uploads no logs")
+    return 0

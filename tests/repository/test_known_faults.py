@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of known faults names tests that there are."""
+
+from __future__ import annotations
+
+import re
+
+from tests.repository.tree import ROOT
+
+PAGE = ROOT / "docs/maintainer/known-faults.md"
+ROW = re.compile(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+TEST = re.compile(r"`([^`]+)::(test_\w+)`")
+FAULTS = 65
+
+
+def rows() -> list[tuple[int, str]]:
+    return [(int(number), tests) for number, _, tests in ROW.findall(PAGE.read_text("utf-8"))]
+
+
+def test_every_fault_of_the_table_has_a_test_that_there_is() -> None:
+    for number, tests in rows():
+        named = TEST.findall(tests)
+        assert named, f"fault {number} names no test"
+        assert TEST.sub("", tests).strip(" ,") == "", f"fault {number}: more than tests"
+        for path, name in named:
+            assert re.search(rf"^def {name}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE), (
+                f"fault {number}: {path} has no {name}"
+            )
+
+
+def test_the_table_is_in_order_and_names_each_fault_once() -> None:
+    text = PAGE.read_text("utf-8")
+    numbers = [number for number, _ in rows()]
+    assert numbers == sorted(set(numbers))
+    assert set(numbers) <= set(range(1, FAULTS + 1))
+    assert len(numbers) == sum(line.startswith("| ") for line in text.splitlines()) - 1
