@@ -17,6 +17,8 @@ from .progress import Progress
 
 ROOT_LABEL = "lab-root"
 _OVERLAY = Path(__file__).parent / "overlay"
+#: They wait for udev or walk all volumes: time of the first boot that is not the agent's.
+_MASKED = ("e2scrub_reap.service", "ifupdown-pre.service")
 _UNIT_DIRECTORIES = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 _SIZE = "4G"
 _RECIPE = 4  # raise it when the steps below change
@@ -72,13 +74,17 @@ def obtain(tree: Tree, layer: Layer, cache: Cache, progress: Progress) -> Image:
 
     :raises CommandFailed: the layer does not install, or mkfs.ext4 failed.
     """
-    key = digest([tree.key, layer.key, layer.keeps_host_keys, contents(_OVERLAY), _SIZE, _RECIPE])
+    key = digest(
+        [tree.key, layer.key, layer.keeps_host_keys, contents(_OVERLAY), _MASKED, _SIZE, _RECIPE]
+    )
 
     def make(place: Path) -> None:
         progress.say(f"making the image with {layer.name}")
         root = place / "root"
         commands.run(("cp", "-a", "--reflink=auto", str(tree.root), str(root)), timeout_s=300)
         stage(_OVERLAY, root)
+        for unit in _MASKED:
+            (root / "etc/systemd/system" / unit).symlink_to("/dev/null")
         layer.install(root)
         _show_resource_disk(root, layer.unit)
         _generalise(root, keep_host_keys=layer.keeps_host_keys)

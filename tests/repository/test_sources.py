@@ -45,6 +45,12 @@ def test_each_source_file_begins_with_its_licence() -> None:
     assert not missing
 
 
+def test_no_file_is_a_link() -> None:
+    """Archives, file systems and tools that copy a tree turn links into files: a captured machine
+    names its links in ``machine.json``."""
+    assert [name_of(path) for path in files() if path.is_symlink()] == []
+
+
 def test_each_package_file_has_annotations_that_are_not_evaluated() -> None:
     missing = [
         name_of(path)

@@ -23,7 +23,9 @@ class Platform:
     def __init__(self, port: int = 8080) -> None:
         self.servers = []
         for address in (FOUR, SIX, OTHER):
-            run("ip", "address", "add", f"{address}/{address.max_prefixlen}", "dev", "lo")
+            # Without nodad an IPv6 address is there only when a worker of the kernel's has run.
+            nodad = ("nodad",) if address.version == 6 else ()
+            run("ip", "address", "add", f"{address}/{address.max_prefixlen}", "dev", "lo", *nodad)
             for number in (53, port):
                 self.servers.append(listening(address, number))
         self.port = port

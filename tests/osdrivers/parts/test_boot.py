@@ -52,7 +52,9 @@ class Mkconfig:
 
 
 def tree(name: str, root: Path, **faults: bool | int) -> Host:
-    shutil.copytree(TREES / name, root, symlinks=True, dirs_exist_ok=True)
+    shutil.copytree(TREES / name, root, dirs_exist_ok=True)
+    if name == "rhel-6":
+        (root / "boot/grub/menu.lst").symlink_to("grub.conf")
     if name.startswith("ubuntu"):
         (root / "usr/sbin").mkdir(parents=True)
         (root / "usr/sbin/grub-mkconfig").write_text("for x in /etc/default/grub.d/*.cfg\n")
