@@ -4,18 +4,25 @@
 A test without a mark is a *unit* test: it runs in a package build, as any user, without a network
 and without system tools.  ``tools`` tests run the real ones, ``sandbox`` tests need root,
 ``vm`` tests need QEMU.
+
+As root on Linux the tests and all that they start run in a network namespace of their own, with
+nothing but loopback: not one of their processes can reach the platform or any other machine.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import socket
+import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
 
 import pytest
+
+from osdrivers.conformance.beds import kernel
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = ("tools", "sandbox", "beds", "vm")
@@ -35,6 +42,50 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs root"))
 
 
+class _Network:
+    """Which network namespace the tests of this process, and what they start, are in."""
+
+    def __init__(self) -> None:
+        self._machine = self._own = -1
+
+    def belong(self, *, to_machine: bool) -> None:
+        """Only modules that compare or set up the machine itself are in its own namespace.
+
+        Without root, or in a container that may make no namespace, all stay where they are: there
+        the agent refuses to begin, or ``_Watch`` alone sees what this process does.
+        """
+        if self._own == -1 and not to_machine:
+            self._separate()
+        if self._own != -1:
+            kernel.enter(self._machine if to_machine else self._own, kernel.NEW_NETWORK)
+
+    def _separate(self) -> None:
+        if not sys.platform.startswith("linux") or os.geteuid() != 0:
+            return
+        self._machine = self._machine if self._machine != -1 else self._here()
+        try:
+            kernel.unshare(kernel.NEW_NETWORK)
+        except PermissionError:
+            return
+        self._own = self._here()
+        _raise_loopback()
+
+    def _here(self) -> int:
+        return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _raise_loopback() -> None:
+    """Source: netdevice(7), SIOCGIFFLAGS 0x8913, SIOCSIFFLAGS 0x8914, IFF_UP 1."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        name, flags = struct.unpack(
+            "16sh14x", fcntl.ioctl(asking, 0x8913, struct.pack("16sh14x", b"lo", 0))
+        )
+        fcntl.ioctl(asking, 0x8914, struct.pack("16sh14x", name, flags | 1))
+
+
+_NETWORK = _Network()
+
+
 #: The lock of the module whose tests run, by the module; see ``pytest_runtest_protocol``.
 _DOORS: dict[Path, int] = {}
 
@@ -46,6 +97,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: Optional[pytest.Item]) 
     lock lasts as long as a module's fixtures may: one that waits between two of its tests would
     keep a bed that the other waits for."""
     alone = item.get_closest_marker("alone") is not None
+    _NETWORK.belong(to_machine=alone or item.get_closest_marker("vm") is not None)
     if item.path not in _DOORS and (alone or item.get_closest_marker("sandbox") is not None):
         door = os.open(__file__, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(door, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
