@@ -16,8 +16,8 @@ from osdrivers.errors import OperationError
 from .snapshot import Snapshot
 from .wanted import Wanted
 
-_LOGIN_S = 20.0
-_CONNECT_S = 5
+_LOGIN_S = 60.0
+_CONNECT_S = 20
 
 
 class NotHeld(OperationError):

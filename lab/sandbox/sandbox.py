@@ -27,7 +27,7 @@ from osdrivers.errors import OperationError
 from . import guest
 from .interpreter import PROJECT, Interpreter
 
-_PLATFORM_START_S = 20
+_PLATFORM_START_S = 60
 _AGENT_S = 300.0
 
 
@@ -64,8 +64,9 @@ class Sandbox:
     def requests(self) -> list[dict[str, Any]]:
         """What the platform received so far, oldest first."""
         with contextlib.suppress(FileNotFoundError):
-            lines = self.scratch("platform/requests.jsonl").read_text().splitlines()
-            return [json.loads(line) for line in lines]
+            text = self.scratch("platform/requests.jsonl").read_text()
+            whole, _, _ = text.rpartition("\n")  # the last line may be on its way
+            return [json.loads(line) for line in whole.splitlines()]
         return []
 
 

@@ -58,7 +58,7 @@ def answered(text: str, *words: str) -> subprocess.CompletedProcess[str]:
         cwd=pathlib.Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 
@@ -178,7 +178,7 @@ def test_what_is_mounted_in_the_state_directory_survives(root, tmp_path):
             cwd=pathlib.Path(__file__).parents[2],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
         assert done.returncode == 1, done.stderr

@@ -14,6 +14,7 @@ import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypedDict
 
 from agentcore.azure.dhcp import COOKIE, Link
 from agentcore.azure.dhcp_exchange import DatagramChannel, discover, open_channel
@@ -22,7 +23,13 @@ from osdrivers.errors import AgentError
 
 MAC = bytes.fromhex("00155d010203")
 OPTIONS = bytes.fromhex("350102 0304 0a000001 f504 a83f8110 f90e 000a000001 20a83f81100a000001 ff")
-RETRY = RetryPolicy(deadline_s=1.5, first_s=0.1)
+#: Where no answer comes, that is soon enough; where one comes, nothing else may be in its way.
+SOON_S, LIMIT_S = 0.7, 60.0
+
+
+class Patience(TypedDict):
+    retry: RetryPolicy
+    answer_s: float
 
 
 def reply(question: bytes, *, transaction: bytes = b"") -> bytes:
@@ -69,11 +76,18 @@ def prepare(*, address: bool) -> None:
     if address:
         commands.append("ip addr add 10.0.0.2/24 dev client")
     for command in commands:
-        subprocess.run(command.split(), check=True, timeout=10)
+        subprocess.run(command.split(), check=True, timeout=240)
     # Both ends are ours, so each sees packets from an address of its own machine: ip-sysctl.
     for interface in ("all", "client", "server"):
         for option, value in (("accept_local", "1"), ("rp_filter", "0")):
             Path(f"/proc/sys/net/ipv4/conf/{interface}/{option}").write_text(value)
+
+
+def patience(mode: str) -> Patience:
+    """For how long the question is repeated, and how long each waits for its answer."""
+    limit_s = 1.5 if mode in ("silent", "absent") else LIMIT_S
+    answer_s = SOON_S if mode in ("silent", "late") else LIMIT_S
+    return {"retry": RetryPolicy(deadline_s=limit_s, first_s=0.1), "answer_s": answer_s}
 
 
 def main(mode: str) -> None:
@@ -83,7 +97,7 @@ def main(mode: str) -> None:
     link = Link("absent" if mode == "absent" else "client", MAC)
     channel = DatagramChannel if mode == "datagram" else open_channel
     try:
-        offer = discover(link, SystemClock(), retry=RETRY, answer_s=0.7, channel=channel)
+        offer = discover(link, SystemClock(), **patience(mode), channel=channel)
     except AgentError as failure:
         print(json.dumps({"error": failure.reason, "message": str(failure)}))
         return

@@ -95,7 +95,7 @@ def test_the_transport_pair_is_made_private_and_fits(tmp_path: Path) -> None:
     assert base64.b64decode(line, validate=True)
     shown = subprocess.run(
         ["openssl", "x509", "-noout", "-subject", "-text", "-in", state / "TransportCert.pem"],
-        capture_output=True, text=True, check=True, timeout=30,
+        capture_output=True, text=True, check=True, timeout=240,
     ).stdout  # fmt: skip
     assert "CN = LinuxTransport" in shown or "CN=LinuxTransport" in shown
     assert "2048 bit" in shown
@@ -128,7 +128,7 @@ def test_a_pair_that_is_not_sound_is_replaced(tmp_path: Path, damage: str) -> No
     else:
         made = ["openssl", "req", "-x509", "-new", "-subj", "/CN=x", "-days", "1"]
         files = ["-key", str(key), "-out", str(certificate)]
-        subprocess.run([*made, *files], check=True, timeout=30)
+        subprocess.run([*made, *files], check=True, timeout=240)
     transport = TransportKey(machine(tmp_path))
     assert transport.certificate() != first
     assert mode(key) == 0o600
@@ -262,7 +262,7 @@ def test_files_are_private_and_named_by_thumbprint(tmp_path: Path) -> None:
     for path in (tmp_path / "state").iterdir():
         assert mode(path) == 0o600
     key = str(tmp_path / "state" / f"{RSA.thumbprint}.prv")
-    subprocess.run(["openssl", "pkey", "-noout", "-in", key], check=True, timeout=30)
+    subprocess.run(["openssl", "pkey", "-noout", "-in", key], check=True, timeout=240)
 
 
 def test_what_is_kept_already_is_not_written_again(tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ def test_the_key_for_ssh_is_what_ssh_keygen_says(tmp_path: Path, made: lab.Certi
         key.write_text(made.private_key)
         key.chmod(0o600)
         shown = subprocess.run(
-            ["ssh-keygen", "-y", "-f", key], capture_output=True, text=True, check=True, timeout=30
+            ["ssh-keygen", "-y", "-f", key], capture_output=True, text=True, check=True, timeout=240
         )
         assert shown.stdout.split()[:2] == line.split()
 

@@ -115,7 +115,7 @@ def test_a_whole_round_leaves_nothing_heavy_in_the_resident_process(
         ]  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-I", "-c", RESIDENT, json.dumps(given)],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert json.loads(platform.status or b"{}")["version"] == "1.1"

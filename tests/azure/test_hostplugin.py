@@ -16,7 +16,7 @@ import pytest
 from agentcore.azure import desired, goalstate
 from agentcore.azure.hostplugin import HostPlugin, Moved, NoSettings, correlation_id
 from agentcore.azure.http import Client, Endpoint
-from agentcore.azure.retry import ONCE, SystemClock
+from agentcore.azure.retry import ONCE, RetryPolicy, SystemClock
 from agentcore.azure.wireserver import WireServer
 from agentcore.errors import Malformed, Refused, Throttled, Unreachable
 from lab.platform.faults import Fault
@@ -31,11 +31,13 @@ MACHINE = Machine(
     fast_track=True,
     plugins=(Plugin("Lab.Ext", "1.0", settings={"k": "v"}, sequence=3, level=1),),
 )
+#: Longer than whatever else runs on this machine may hold up an answer.
+LIMIT_S = 60.0
 
 
 @contextmanager
 def meeting(
-    directory: Path, *faults: Fault, deadline_s: float = 5.0, **changes: Any
+    directory: Path, *faults: Fault, deadline_s: float = LIMIT_S, **changes: Any
 ) -> Iterator[tuple[Platform, HostPlugin]]:
     with Platform(MACHINE.changed(**changes), directory, faults=faults) as platform:
         endpoint = Endpoint(*platform.hostplugin_address)
@@ -118,10 +120,12 @@ def test_an_unknown_container_is_a_moved_one() -> None:
 def test_whatever_goes_wrong_has_its_class_and_passes(
     tmp_path: Path, fault: Fault, error: type[Exception]
 ) -> None:
-    with meeting(tmp_path, fault, deadline_s=0.3) as (_, plugin):
+    limit_s = 0.3 if fault.kind == "silence" else LIMIT_S
+    with meeting(tmp_path, fault, deadline_s=limit_s) as (_, plugin):
         with pytest.raises(error):
             plugin.vm_settings()
-        assert plugin.vm_settings() is not None
+        # Under load an answer, too, may take longer than the time that silence is given.
+        assert RetryPolicy(LIMIT_S, first_s=0.05).run(plugin.vm_settings, SystemClock()) is not None
 
 
 def test_an_idle_connection_that_was_dropped_is_opened_again() -> None:
@@ -268,6 +272,6 @@ def test_a_resident_process_loads_nothing_heavy_for_a_goal_state() -> None:
         "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=240, check=True
     )
     assert done.stdout.strip() == "[]"

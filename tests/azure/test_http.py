@@ -25,7 +25,7 @@ def get(
     target: str = "/",
     headers: tuple[tuple[str, str], ...] = (),
     *,
-    deadline_s: float = 10.0,
+    deadline_s: float = 60.0,
     limit_bytes: int = BODY_LIMIT_BYTES,
     accept: tuple[int, ...] = (200,),
 ) -> Response:
@@ -289,7 +289,7 @@ def test_a_proxy_in_the_environment_is_not_asked() -> None:
             env={**os.environ, **named},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=True,
         )
     assert done.stdout.splitlines() == ["direct", "[]"]

@@ -56,9 +56,9 @@ class Bed:
         server, host_plugin = Endpoint(*wire), Endpoint(*plugin)
         return Poller(
             WireServer(
-                server, self.clock, retry=ONCE, fresh=ONCE, client=Client(server, deadline_s=5.0)
+                server, self.clock, retry=ONCE, fresh=ONCE, client=Client(server, deadline_s=60.0)
             ),
-            HostPlugin(host_plugin, client=Client(host_plugin, deadline_s=5.0)),
+            HostPlugin(host_plugin, client=Client(host_plugin, deadline_s=60.0)),
             Host("/", places=Places(state=str(self.state))),
             self.clock,
             certificates=self.certificates,

@@ -65,7 +65,7 @@ def arguments(platform: Platform, state: Path, fatal: int = 0, filler: str = "")
 
 def run(given: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-I", "-c", SCRIPT, given], capture_output=True, text=True, timeout=60
+        [sys.executable, "-I", "-c", SCRIPT, given], capture_output=True, text=True, timeout=240
     )
 
 
@@ -113,7 +113,7 @@ def test_a_full_file_system_is_named_and_nothing_is_lost(tmp_path: Path, options
         done = subprocess.run(
             ["unshare", "-m", "sh", "-ec", mount, "sh", str(state),
              sys.executable, "-I", "-c", SCRIPT, given],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0] == ["NoSpace", ["Lab.Old"]]

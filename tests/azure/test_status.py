@@ -245,7 +245,7 @@ class Sending:
         self.direct: list[tuple[Put, ...]] = []
         self.direct_fails: Optional[ServiceError] = None
         endpoint = Endpoint(*platform.hostplugin_address)
-        self.plugin = HostPlugin(endpoint, client=Client(endpoint, deadline_s=5.0))
+        self.plugin = HostPlugin(endpoint, client=Client(endpoint, deadline_s=60.0))
         self.reporter = StatusReporter(
             self.plugin,
             self.clock,

@@ -71,7 +71,7 @@ def test_a_bed_that_is_not_there_is_told_with_its_reason(source: Path, tmp_path:
         cwd=source,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode == 1
     assert "nothing was tried" in done.stdout

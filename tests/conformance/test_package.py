@@ -50,7 +50,7 @@ def tried(where: Path, *options: str) -> tuple[int, str]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join((str(where), *filter(None, sys.path)))},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr

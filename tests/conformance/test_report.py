@@ -24,7 +24,7 @@ def report(source: Path, file: Path, *arguments: str) -> Any:
         cwd=source,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=480,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     assert "+ holds" in done.stdout

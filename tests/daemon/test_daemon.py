@@ -22,7 +22,7 @@ from lab.platform.machine import Machine
 from lab.platform.server import Platform
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 #: State, log and run directory of the daemon: below the test's directory, seen by nobody else.
 SEPARATE = (
     'for each in lib log; do mkdir -p "$0/$each" && mount --bind "$0/$each" "/var/$each"; done; '

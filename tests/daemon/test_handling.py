@@ -83,7 +83,7 @@ def test_an_extension_is_brought_to_ready_and_each_news_is_told(tmp_path: Path) 
         platform.touch(platform.machine.changed(plugins=(plugin,)))
         address, port = platform.blobs_address
         bed.want("one", documents.manifest_url(plugin, f"http://{address}:{port}"))
-        for _ in range(2000):
+        for _ in range(6000):
             if bed.task.step(bed.now) >= 5:
                 break
             select.select([], [], [], 0.01)
@@ -101,7 +101,7 @@ def test_what_an_extension_says_later_is_told_soon(tmp_path: Path) -> None:
         platform.touch(platform.machine.changed(plugins=(plugin,)))
         address, port = platform.blobs_address
         bed.want("one", documents.manifest_url(plugin, f"http://{address}:{port}"))
-        for _ in range(2000):
+        for _ in range(6000):
             bed.task.step(bed.now)
             if bed.task.machine.converged:
                 break

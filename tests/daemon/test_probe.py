@@ -27,11 +27,11 @@ class Bed:
         )
 
     def serve(self) -> None:
-        for call in self.loop.wait(10.0):
+        for call in self.loop.wait(60.0):
             call()
 
     def client(self) -> socket.socket:
-        made = socket.create_connection(("127.0.0.1", self.task.port), timeout=10)
+        made = socket.create_connection(("127.0.0.1", self.task.port), timeout=240)
         self.serve()
         return made
 

@@ -24,7 +24,8 @@ from lab.handlers import Sample
 from osdrivers.host import Host, Job, Jobs, Places
 
 NAME = "Lab.Sample"
-TURNS = 3000
+#: A minute and more where each waits for a process, which others may keep from the processor.
+TURNS = 15000
 
 
 class Shelf(Jobs):

@@ -484,7 +484,7 @@ def test_a_command_that_ended_in_its_last_second_counts(bed: Bed) -> None:
     bed.run(lambda: bool(bed.calls()) and bed.calls()[-1].startswith("enable"))
     job = bed.machine.progress.job
     assert job is not None
-    for _ in range(2000):
+    for _ in range(6000):
         if bed.jobs.state(job.record).phase == "ended":
             break
         select.select([], [], [], 0.01)

@@ -422,7 +422,7 @@ def test_a_failure_has_its_number_and_leaves_nothing(
 
 
 def tool(*argv: str, cwd: Path) -> None:
-    subprocess.run(argv, cwd=cwd, check=True, capture_output=True, timeout=60)
+    subprocess.run(argv, cwd=cwd, check=True, capture_output=True, timeout=240)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ class Venv:
 
     def _run(self, *argv: str, cwd: str = "/") -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            argv, cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+            argv, cwd=cwd, capture_output=True, text=True, timeout=480, check=False
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
         return done

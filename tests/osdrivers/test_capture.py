@@ -178,7 +178,7 @@ def test_the_kit_runs_over_what_was_captured_of_this_machine(captured: Path) -> 
     report = captured.parent / "report.json"
     command += ["--report-json", str(report), "-k", "g1 or g3 or g6"]
     done = subprocess.run(
-        command, cwd=captured.parent, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=captured.parent, capture_output=True, text=True, timeout=480, check=False
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     cells = json.loads(report.read_text())["cells"]["this-machine"]

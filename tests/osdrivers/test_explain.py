@@ -89,7 +89,7 @@ def waagent(site: Path, *words: str) -> tuple[int, str]:
         env={**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(site / secrets.token_hex(4))},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
@@ -108,7 +108,7 @@ def test_the_commands_of_the_first_driver_work(tmp_path: Path) -> None:
     head = f'set -eu\nexport PYTHONPATH="{path}"\npython() {{ "{sys.executable}" "$@"; }}\n'
     head += f"waagent() {{ python -c '{code}' \"$@\"; }}\n"
     done = subprocess.run(
-        ["sh", "-c", head + script], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        ["sh", "-c", head + script], cwd=tmp_path, capture_output=True, text=True, timeout=480
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "1 passed, 1 skipped" in done.stdout

@@ -37,9 +37,13 @@ def test_a_secret_reaches_standard_input_and_no_error():
 
 def test_a_late_command_is_stopped_with_its_children(tmp_path: pathlib.Path):
     note = tmp_path / "pid"
-    with pytest.raises(CommandTimeout) as late:
-        Host("/").run("sh", "-c", f"sleep 600 & echo $! >{note}; wait", timeout_s=2)
-    assert late.value.retryable
+    for timeout_s in (0.5, 5.0, 60.0):  # the last only where the shell takes so long to begin
+        with pytest.raises(CommandTimeout) as late:
+            command = f"sleep 600 & echo $! >{note}; wait"
+            Host("/").run("sh", "-c", command, timeout_s=timeout_s)
+        assert late.value.retryable
+        if note.exists() and note.read_text():
+            break
     assert _ends(int(note.read_text()))
 
 

@@ -168,7 +168,7 @@ def test_a_read_only_and_a_full_file_system_have_their_class(root):
             [*command, sys.executable, "-c", script, str(root)],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=240,
             check=True,
         )
         assert done.stdout.strip() == f"{wanted.__name__} ()"

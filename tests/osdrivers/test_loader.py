@@ -296,7 +296,7 @@ def listed(code: str, **environment: str) -> list[list[str]]:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -349,7 +349,7 @@ def poison(cache: Path, *search: str) -> None:
         "print(_cache._hash_settings_for_path(tuple(sys.path))[0])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240
     )
     evil: dict[str, Any] = {"groups": {STANDARD: [["debian-7", "evil:driver", STANDARD]]}}
     directory = cache / "python-entrypoints"

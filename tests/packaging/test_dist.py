@@ -23,7 +23,7 @@ def make(place: Path, **environment: str) -> Path:
         env={"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -29,7 +29,7 @@ def install(*words: str, status: int = 0) -> str:
         env={"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == status, done.stderr
@@ -48,7 +48,7 @@ def run(program: Path, *words: str, path: str = "") -> str:
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

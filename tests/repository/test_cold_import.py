@@ -29,7 +29,7 @@ def loaded_by(statement: str, source: Path) -> str:
         cwd=source,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -98,7 +98,7 @@ def test_a_command_that_the_readme_shows_works(command: str) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -36,7 +36,7 @@ _MARK = "osdrivers-bed"
 _MARKED = re.compile(rf"memfd:{_MARK}\.(\d+)\.(\d+) ")
 _SWAP_MAGIC = b"SWAPSPACE2"
 _ENTRIES_LIMIT = 20_000
-_DETACH_WAIT_S = 5.0
+_DETACH_WAIT_S = 60.0
 _LOOK_S = 0.1
 _SYS_BLOCK = Path("/sys/block")
 
@@ -95,7 +95,12 @@ def _attached(file: int) -> LoopDisk:
         raise (_Taken() if cause.errno == errno.EBUSY else cause) from cause
     flags = _AUTOCLEAR | _PARTSCAN
     info = _INFO.pack(0, 0, 0, 0, 0, 0, 0, 0, flags, _MARK.encode(), b"", b"", 0, 0)
-    fcntl.ioctl(device, _SET_STATUS64, info)
+    try:
+        fcntl.ioctl(device, _SET_STATUS64, info)
+    except OSError:  # EAGAIN: pages of the device were not written yet; nothing else detaches it
+        fcntl.ioctl(device, _CLEAR_FD)
+        os.close(device)
+        raise
     return LoopDisk(f"loop{number}", device)
 
 
@@ -120,7 +125,7 @@ def watch() -> socket.socket:
 
 
 def release(name: str) -> None:
-    """Turn off what swaps on the disk and detach it; wait (5 s) until it is gone."""
+    """Turn off what swaps on the disk and detach it; wait (60 s) until it is gone."""
     _swap_off_within_own_namespace(name)
     with contextlib.suppress(OSError):
         device = os.open(f"/dev/{name}", os.O_RDWR | os.O_CLOEXEC)

@@ -22,7 +22,7 @@ from .bed import Bed
 from .remote import PATH, BedEnded, Side
 
 _PROJECT = Path(__file__).resolve().parents[3]
-_CLOSE_S = 20
+_CLOSE_S = 120
 
 
 @dataclass(frozen=True)

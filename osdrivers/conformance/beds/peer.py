@@ -14,7 +14,7 @@ from osdrivers.errors import OperationError
 from .opened import OpenBed
 from .remote import Side
 
-_LIMIT_S = 30.0
+_LIMIT_S = 120.0
 SERVER = (
     *("dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--port=0", "--interface=fabric0"),
     *("--bind-interfaces", "--dhcp-range=10.0.0.50,10.0.0.60,255.255.255.0,1h", "--user=root"),

@@ -89,7 +89,7 @@ class Started:
         if self._ended is None:
             try:
                 self.signal()
-                self.wait(10)
+                self.wait(_START_S)
             except (BedEnded, BrokenPipeError):
                 os.close(self._report)
 

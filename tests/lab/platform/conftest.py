@@ -16,7 +16,7 @@ from lab.platform.listener import Address
 from lab.platform.machine import Machine
 from lab.platform.server import Platform
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 WIRE = {"x-ms-version": "2012-11-30", "x-ms-agent-name": "WALinuxAgent", "User-Agent": "test"}
 XML = {**WIRE, "Content-Type": "text/xml;charset=utf-8"}
 

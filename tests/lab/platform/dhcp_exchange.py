@@ -29,7 +29,7 @@ def message(kind: int, options: bytes = b"", flags: int = 0, client: str = "0.0.
 
 
 def ip(*words: str) -> None:
-    subprocess.run(("ip", *words), check=True, timeout=10)
+    subprocess.run(("ip", *words), check=True, timeout=240)
 
 
 class Client:
@@ -42,7 +42,7 @@ class Client:
         self._udp.bind(("", 68))
         self._raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
         self._raw.bind((interface, 0))
-        self._raw.settimeout(10)
+        self._raw.settimeout(60)
 
     def send(self, datagram: bytes, target: str = "255.255.255.255") -> None:
         self._udp.sendto(datagram, (target, 67))
@@ -74,7 +74,7 @@ def serve(directory: Path) -> None:
     server = DhcpServer("server0", offer, journal, faults)
     server.start()
     found = with_client()
-    journal.wait_for(lambda: len(journal.records) >= 7, 10)
+    journal.wait_for(lambda: len(journal.records) >= 7, 60)
     server.stop()
     found["records"] = [one.to_json() for one in journal.records]
     print(json.dumps(found))

@@ -27,7 +27,7 @@ def transport() -> Certificate:
 
 
 def openssl(*arguments: str, stdin: bytes = b"") -> bytes:
-    done = subprocess.run(("openssl", *arguments), input=stdin, capture_output=True, timeout=20)
+    done = subprocess.run(("openssl", *arguments), input=stdin, capture_output=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -162,7 +162,7 @@ def test_a_pfx_with_a_changed_byte_fails_its_check() -> None:
     packed[80] ^= 1
     done = subprocess.run(
         ("openssl", "pkcs12", "-nodes", "-password", "pass:"),
-        input=bytes(packed), capture_output=True, timeout=20,
+        input=bytes(packed), capture_output=True, timeout=240,
     )  # fmt: skip
     assert done.returncode != 0
 

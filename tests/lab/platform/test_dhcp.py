@@ -160,7 +160,7 @@ def test_clients_on_a_wire_get_their_answers(tmp_path: Path) -> None:
     root = Path(__file__).parents[3]
     environment = {"PYTHONPATH": str(root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
     command = ("unshare", "--net", "--", sys.executable, str(script), str(tmp_path))
-    done = subprocess.run(command, capture_output=True, timeout=60, env=environment)
+    done = subprocess.run(command, capture_output=True, timeout=240, env=environment)
     assert done.returncode == 0, done.stderr.decode()
     found = json.loads(done.stdout)
     assert found["unicast"] == {"to": "000d3a4b5c6d", "target": "10.0.0.4", "kind": 2}

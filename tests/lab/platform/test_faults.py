@@ -16,7 +16,7 @@ from defusedxml import ElementTree
 from lab.platform import faults
 from lab.platform.faults import KINDS, Fault, Faults
 from osdrivers.errors import FileFailed, InvalidInput
-from tests.lab.platform.conftest import Guest, health_report
+from tests.lab.platform.conftest import TIMEOUT_S, Guest, health_report
 
 GOAL = "/machine/?comp=goalstate"
 
@@ -74,6 +74,7 @@ def test_silence_lasts_until_the_client_gives_up(running: Callable[..., Guest]) 
     guest = running([Fault("silence")])
     with pytest.raises(socket.timeout):
         guest.fresh(GOAL, timeout_s=0.2)
+    guest.platform.wait_for(lambda platform: platform.requests, TIMEOUT_S)
     assert guest.platform.requests[0].fault == "silence"
 
 

@@ -48,7 +48,7 @@ def serving(*arguments: str, end: int = signal.SIGTERM) -> Iterator[dict[str, An
 
 def fetch(address: str, path: str, headers: dict[str, str]) -> int:
     request = urllib.request.Request(f"http://{address}{path}", headers=headers)
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=240) as answer:
         return int(answer.status)
 
 

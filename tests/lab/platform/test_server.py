@@ -40,7 +40,7 @@ def test_waiting_ends_with_the_request_waited_for(guest: Guest) -> None:
     report = health_report(guest.platform.machine)
     sender = threading.Thread(target=guest.post, args=("health", report))
     sender.start()
-    assert guest.platform.wait_ready(20).state == "Ready"
+    assert guest.platform.wait_ready(60).state == "Ready"
     sender.join()
 
 
@@ -63,7 +63,7 @@ def test_a_new_goal_has_a_new_incarnation(guest: Guest) -> None:
 
 
 def test_a_connection_serves_many_requests(guest: Guest) -> None:
-    connection = http.client.HTTPConnection(*guest.platform.wire_address, timeout=20)
+    connection = http.client.HTTPConnection(*guest.platform.wire_address, timeout=240)
     sockets = set()
     for _ in range(3):
         connection.request("GET", "/machine/?comp=goalstate", headers=WIRE)
@@ -82,7 +82,7 @@ def test_a_close_is_honoured(guest: Guest) -> None:
 def test_a_chunked_report_is_understood(guest: Guest) -> None:
     guest.goal_state()
     body = health_report(guest.platform.machine).encode()
-    connection = http.client.HTTPConnection(*guest.platform.wire_address, timeout=20)
+    connection = http.client.HTTPConnection(*guest.platform.wire_address, timeout=240)
     headers = {**WIRE, "Content-Type": "text/xml;charset=utf-8", "Transfer-Encoding": "chunked"}
     connection.request(
         "POST", "/machine?comp=health", iter((body[:9], body[9:])), headers, encode_chunked=True

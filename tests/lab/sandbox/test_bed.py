@@ -68,11 +68,11 @@ def test_the_far_end_is_behind_the_default_route(bed: OpenBed) -> None:
     assert "default via 10.0.0.1 dev eth0" in says(bed, "ip route")
     listen = "import socket; s = socket.create_server(('', 80)); s.accept()[0].send(b'hello')"
     call = (
-        f"import socket; s = socket.create_connection(('{FAR}', 80), 5); print(s.recv(9).decode())"
+        f"import socket; s = socket.create_connection(('{FAR}', 80), 60); print(s.recv(9).decode())"
     )
     with bed.fabric.start((sys.executable, "-c", f"{listen}")):
         waiting = "until ss -Hltn sport 80 | grep -q .; do :; done"
-        assert bed.fabric.run(("sh", "-c", waiting), timeout_s=10).status == 0
+        assert bed.fabric.run(("sh", "-c", waiting), timeout_s=60).status == 0
         answer = bed.guest.run((sys.executable, "-c", call))
     assert answer.stdout == "hello\n", answer.stderr
 
@@ -149,10 +149,10 @@ def test_nodes_of_partitions_come_and_go_with_the_partitions(bed: OpenBed) -> No
     appears = f"until [ -b {node} ]; do :; done"
     goes = f"while [ -b {node} ]; do :; done"
     says(bed, f"echo type=linux | sfdisk -q --label gpt {disk}; partx --update {disk}")
-    assert bed.guest.run(("sh", "-c", appears), timeout_s=10).status == 0
+    assert bed.guest.run(("sh", "-c", appears), timeout_s=60).status == 0
     assert says(bed, f"stat -c %a {node}") == "660\n"
     says(bed, f"wipefs -qa {disk}; partx --delete {disk} 2>/dev/null || true")
-    assert bed.guest.run(("sh", "-c", goes), timeout_s=10).status == 0
+    assert bed.guest.run(("sh", "-c", goes), timeout_s=60).status == 0
 
 
 def test_cpu_time_of_a_program_is_told_apart_from_that_of_its_tools(bed: OpenBed) -> None:
@@ -181,7 +181,7 @@ def test_a_program_can_be_killed_by_a_signal(bed: OpenBed) -> None:
     with bed.guest.start(("sleep", "1000")) as sleeping:
         assert sleeping.running()
         sleeping.signal(signal.SIGKILL)
-        assert sleeping.wait(10).status == -signal.SIGKILL
+        assert sleeping.wait(60).status == -signal.SIGKILL
 
 
 def test_a_tree_other_than_the_machines_own_can_be_the_root(

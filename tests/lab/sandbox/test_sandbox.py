@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.alone]
 
 MACHINE = Machine.example()
 DISC = "/mnt/cdrom/secure"
-ASK = "import urllib.request as u; print(u.urlopen({!r}, timeout=5).status)"
+ASK = "import urllib.request as u; print(u.urlopen({!r}, timeout=240).status)"
 
 
 @pytest.fixture(scope="module")

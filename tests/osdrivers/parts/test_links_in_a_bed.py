@@ -23,7 +23,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[3]
 OLD, NEW = "guest1", "vm-1"
-LIMIT_S = 30
+LIMIT_S = 60
 SERVER = (
     *("dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--port=0", "--interface=fabric0"),
     *("--bind-interfaces", "--dhcp-range=10.0.0.50,10.0.0.60,255.255.255.0,1h", "--user=root"),
@@ -137,7 +137,7 @@ def test_a_server_that_is_silent_is_told_and_the_address_stays() -> None:
         with DhcpWitness(far, f"/proc/{bed.first}/ns/net", address) as witness:
             command = (sys.executable, "-c", PUBLISH, NEW)
             environment = {"PYTHONPATH": str(ROOT)}
-            ended = bed.guest.run(command, timeout_s=90, environment=environment)
+            ended = bed.guest.run(command, timeout_s=LIMIT_S * 3, environment=environment)
             seen = witness.wait(lambda seen: True, LIMIT_S)
         assert ended.status != 0
         assert "PostconditionFailed" in ended.stderr

@@ -275,7 +275,7 @@ def in_a_namespace(part: str, code: str) -> dict[str, Any]:
         cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

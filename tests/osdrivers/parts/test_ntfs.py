@@ -113,7 +113,7 @@ def volume(tmp_path: Path) -> Iterator[str]:
 
 
 def run(*argv: str) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=240, check=True)
     return done.stdout.strip()
 
 

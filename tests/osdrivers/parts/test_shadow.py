@@ -376,7 +376,7 @@ def test_a_deleted_account_leaves_nothing_behind(host: Host) -> None:
     Path("/var/mail/bob").write_text("mail")
     with subprocess.Popen(["sleep", "1000"], user=uid, group=uid) as sleeper:
         done(host, lambda: users.ensure_absent("bob"))
-        assert sleeper.wait(10) == -9
+        assert sleeper.wait(60) == -9
     for path in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid"):
         assert "bob:" not in host.read(f"/etc/{path}"), path
         assert ",bob," not in host.read(f"/etc/{path}").replace("\n", ","), path
