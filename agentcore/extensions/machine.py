@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Callable, Optional
 
 from agentcore.azure.desired import EMPTY, Desired
-from agentcore.azure.status import ERROR, SUCCESS, GoalStateStatus, HandlerStatus
+from agentcore.azure.status import GoalStateStatus, HandlerStatus
 from osdrivers.errors import AgentError, FileFailed, NoSpace, ReadOnlyTarget
 from osdrivers.host import Host, Jobs
 
-from . import errors, layout, progress
+from . import errors, layout, progress, unlisted, waiting
 from .errors import ExtensionError
 from .layout import Installation, Layout
 from .policy import Policy
@@ -26,7 +26,6 @@ from .worker import Worker
 
 FEATURES = ("MultipleExtensionsPerHandler",)
 UNSUPPORTED = 2001
-WINDOW_S = 90 * 60.0
 LOOK_S = 5.0
 #: Nothing to do; a goal state wakes it.
 IDLE_S = 60.0
@@ -190,45 +189,20 @@ class Machine:
             self._worker.fail(here.unit, failure, at=here.at)
         return 0.0
 
-    # ---- what waits for what
-
     def _ready(self, units: tuple[Unit, ...], now: float) -> bool:
         """Whether all that come before have come to an end; ``blocked`` if one to a bad end."""
-        here = self.progress
-        if now < here.since:  # the clock began anew
+        if now < self.progress.since:  # the clock began anew
             self._worker.record(since=now)
-        top = max((one.level for one in units if one.wanted), default=0)
-        for unit in units[: here.at] if not here.blocked else ():
-            if not unit.wanted or unit.extension is None or unit.level >= top:
-                continue
-            reason = self._hindrance(unit, now)
-            if reason is None:
-                return False
-            if reason:
-                self._worker.record(blocked=reason)
-                break
-        return True
-
-    def _hindrance(self, unit: Unit, now: float) -> Optional[str]:
-        """Why those that depend on a unit cannot be; "" if they can, None if they must wait."""
-        name = unit.key.rstrip("/")
-        if unit.key in self.progress.failures:
-            return f"it depends on {name}, which failed"
-        status = self._reports.status(self.progress, unit, now)
-        word = status.status if status is not None else SUCCESS
-        if word == ERROR:
-            return f"it depends on {name}, which reports an error"
-        if word == SUCCESS:
-            return ""
-        if now - self.progress.since < WINDOW_S:
-            return None
-        return f"it depends on {name}, which was not done in {WINDOW_S / 60:g} minutes"
+        reason = waiting.hindrance(self.progress, units, self._reports, now)
+        if reason:
+            self._worker.record(blocked=reason)
+        return reason is not None
 
     # ---- the end of a goal state
 
     def _finish(self, desired: Desired, now: float) -> None:
         if desired.source != EMPTY and self._worker.policy.enabled:
-            self._remove_unlisted(desired)
+            unlisted.remove(self._host, self._layout, desired, self._log)
         self._worker.record(
             handled=True,
             boot=self._boot,
@@ -253,20 +227,6 @@ class Machine:
             boot=self._boot, succeeded=left, at=0, blocked="", handled=False, since=now
         )
         return True
-
-    def _remove_unlisted(self, desired: Desired) -> None:
-        """What the platform does not name any more goes, without a command."""
-        for each in layout.installations(self._host, self._layout):
-            if desired.handler(each.handler) is None:
-                self._log(f"{each.directory} goes: the goal state does not name it")
-                each.remove()
-        for name in self._host.names(self._layout.state):
-            handler, mark, rest = name.partition("__")
-            version = rest[: -len(".zip")]
-            if mark and rest.endswith(".zip"):
-                kept = self._layout.directory(handler, version)
-                if not self._host.is_directory(kept):
-                    self._host.remove(f"{self._layout.state}/{name}")
 
     def _again(self, now: float) -> float:
         """Once more those whose failure may have passed: the platform does not ask again."""

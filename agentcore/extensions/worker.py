@@ -10,20 +10,18 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
-from agentcore.azure.status import NOT_READY, READY
-from agentcore.redaction import redacted
-from osdrivers.errors import AgentError, FileFailed, first_line
+from osdrivers.errors import AgentError, FileFailed
 from osdrivers.host import Host, Jobs
 
 from . import commandline, errors, layout, plan, starting
 from .errors import ExtensionError
 from .layout import Installation, Layout
+from .ledger import Ledger
 from .order import ANSWER
 from .policy import Policy
-from .progress import Failure, Instead, Progress, Running, Said, Unit
-from .progress import save as write_progress
+from .progress import Failure, Progress, Running, Unit
 from .starting import Surroundings
 
 FETCH_TIMEOUT_S = 900.0
@@ -46,16 +44,19 @@ class Worker:
         log: Callable[[str], object],
     ) -> None:
         self._host, self._layout, self._jobs, self._log = host, where, jobs, log
-        self.progress = progress
+        self.ledger = Ledger(host, where, progress, log)
         self.surroundings = Surroundings()
         self.policy = Policy()
         self._started: set[str] = set()
 
+    @property
+    def progress(self) -> Progress:
+        """How far it has come."""
+        return self.ledger.progress
+
     def record(self, **changes: Any) -> None:
         """The new progress is on disk before it holds."""
-        fresh = replace(self.progress, **changes)
-        write_progress(self._host, self._layout.progress, fresh)
-        self.progress = fresh
+        self.ledger.record(**changes)
 
     def begin(self, unit: Unit, at: int) -> None:
         """Take a unit on.  :raises ExtensionError: it cannot be."""
@@ -92,7 +93,7 @@ class Worker:
             if self._line(step):
                 self._start(now, 1)
             else:
-                self._succeeded(step, 0)
+                self.ledger.succeeded(step, 0)
         else:
             self._files(step)
             self.record(done=here.done + 1)
@@ -179,16 +180,17 @@ class Worker:
     def _gone(self, step: plan.Step, job: Running) -> None:
         if job.late:
             text = f"{step.command or step.kind} did not end in {self._limit_s(step):g} s: killed"
-            self._failed(step, errors.TIMEOUT, text, "-9")
+            self.ledger.failed(step, errors.TIMEOUT, text, "-9")
         else:
             text = f"{step.command or step.kind} was cut off {ATTEMPTS} times"
-            self._failed(step, self._code(step), text, "-9")
+            self.ledger.failed(step, self._code(step), text, "-9")
 
     def _ended(self, step: plan.Step, job: Running, status: int) -> None:
         if step.kind == plan.FETCH:
             self._fetched(job)
             return
-        unit, path = self._unit(), self._layout.command_log(self._unit().handler.name, self._name())
+        unit = self._unit()
+        path = self._layout.command_log(unit.handler.name, unit.name)
         head = f"{step.command} of {unit.key} {step.version} ended with {status}"
         try:
             commandline.log(self._host, self._layout, self._jobs, job.record, path, head)
@@ -196,10 +198,10 @@ class Worker:
             self._log(f"no record of the output of {step.command}: {failed}")
         self._log(head)
         if status == 0:
-            self._succeeded(step, status)
+            self.ledger.succeeded(step, status)
             return
         said = commandline.shown(self._jobs, job.record)
-        self._failed(
+        self.ledger.failed(
             step, self._code(step), f"{step.command} ended with {status}\n{said}", str(status)
         )
 
@@ -222,98 +224,14 @@ class Worker:
         steps = plan.fetched(unit.handler, unit.extension, fresh, present)
         self.record(steps=steps, done=0, version=fresh.version, job=None)
 
-    # ---- what a command's end means
-
-    def _succeeded(self, step: plan.Step, status: int) -> None:
-        present, name = self._installation(step.version), step.extension
-        several = self._unit().handler.multi_config and bool(name)
-        said: Optional[Said] = None
-        if step.command == "install":
-            present.set_state(layout.INSTALLED)
-            said = Said(step.version, NOT_READY, 0, "Plugin installed but not enabled")
-        elif step.command == "enable":
-            present.set_state(layout.ENABLED)
-            if several:
-                present.set_extension_state(name, "enabled")
-            beats = present.manifest.reports_heartbeat
-            said = Said(step.version, READY, 0, "Plugin enabled", beats)
-        elif step.command == "disable":
-            if several:
-                present.set_extension_state(name, "disabled")
-            if not several or not present.enabled_extensions():
-                present.set_state(layout.INSTALLED)
-                said = Said(step.version, NOT_READY, 0, "Plugin disabled")
-        self._next(step, str(status), said)
-
-    def _next(self, step: plan.Step, status: str, said: Optional[Said] = None) -> None:
-        here = self.progress
-        name = f"{step.command}:{step.extension}" if step.extension else step.command
-        changes: dict[str, Any] = {"done": here.done + 1, "job": None}
-        changes["codes"] = {**here.codes, name: status}
-        if said is not None:
-            changes["handlers"] = {**here.handlers, self._unit().handler.name: said}
-            self._tell(self._unit(), said)
-        self.record(**changes)
-
-    def _failed(self, step: plan.Step, code: int, text: str, status: str) -> None:
-        if step.lenient:
-            self._log(f"{self._unit().key}: {first_line(ExtensionError(text, code))}; going on")
-            if step.command == "disable":
-                self._installation(step.version).set_state(layout.INSTALLED)
-            self._next(step, status)
-            return
-        if step.command == "update":
-            self._installation(step.target).set_state(layout.FAILED_UPGRADE)
-        raise ExtensionError(text, code)
+    # ---- ends
 
     def fail(
         self, unit: Unit, failure: Failure, *, at: int, over: bool = False, quiet: bool = False
     ) -> None:
-        """A unit has failed: what is reported, and nothing of it is done further.
-
-        :param at: the unit after it.
-        :param over: the extension's own status is not reported either.
-        :param quiet: the handler's status stays as it is.
-        """
-        here = self.progress
-        changes: dict[str, Any] = {
-            "failures": {**here.failures, unit.key: failure},
-            "unit": None, "steps": (), "done": 0, "job": None, "at": at,
-        }  # fmt: skip
-        if unit.extension is not None and (over or unit.handler.multi_config):
-            told = Instead(unit.extension.sequence, failure.code, failure.message, over)
-            changes["instead"] = {**here.instead, unit.key: told}
-        if not quiet:
-            said = Said(self._concerned(unit), NOT_READY, failure.code, failure.message)
-            changes["handlers"] = {**here.handlers, unit.handler.name: said}
-            self._tell(unit, said)
-        text = redacted(" ".join(failure.message.split())[:500])
-        self._log(f"{unit.key} failed ({failure.code}): {text}")
-        self.record(**changes)
+        """A unit has failed, as :meth:`Ledger.fail` says, and its jobs are forgotten."""
+        self.ledger.fail(unit, failure, at=at, over=over, quiet=quiet)
         self._clear_records()
-
-    def _concerned(self, unit: Unit) -> str:
-        """The version that a failure is about."""
-        if self.progress.unit is not None and self.progress.version:
-            return self.progress.version
-        present = layout.installed(self._host, self._layout, unit.handler.name)
-        return present.version if present is not None else unit.handler.version
-
-    def _tell(self, unit: Unit, said: Said) -> None:
-        """The same in the handler's directory, for whoever looks there."""
-        present = Installation(self._host, self._layout, unit.handler.name, said.version)
-        if self._host.is_directory(present.config):
-            whole = {
-                "name": unit.handler.name,
-                "version": said.version,
-                "status": said.status,
-                "code": said.code,
-                "message": said.message,
-                "supports_multi_config": unit.handler.multi_config,
-                "extension_status": None,
-            }
-            path = f"{present.config}/HandlerStatus"
-            self._host.write(path, json.dumps(whole).encode(), mode=0o600)
 
     def _clear_records(self) -> None:
         """Forget the jobs of before; what a command left running keeps its record."""
@@ -329,16 +247,10 @@ class Worker:
     # ---- words
 
     def _unit(self) -> Unit:
-        unit = self.progress.unit
-        if unit is None:
-            raise ExtensionError("there is no present unit", errors.UNKNOWN)
-        return unit
-
-    def _name(self) -> str:
-        return self._unit().name
+        return self.ledger.unit()
 
     def _installation(self, version: str) -> Installation:
-        return Installation(self._host, self._layout, self._unit().handler.name, version)
+        return self.ledger.installation(version)
 
     def _line(self, step: plan.Step) -> str:
         return self._installation(step.version).manifest.commands[step.command]

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import select
+import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -141,3 +143,23 @@ def handler(
 def at_level(one: Handler, level: int) -> Handler:
     leveled = tuple(replace(extension, level=level) for extension in one.extensions)
     return replace(one, extensions=leveled)
+
+
+def told(bed: Bed) -> list[tuple[str, str, int, str]]:
+    return [
+        (one.name, one.status, one.code, one.extension.status if one.extension else "")
+        for one in bed.report()
+    ]
+
+
+def package(script: bytes, **manifest: object) -> bytes:
+    """A package whose every command is the script with the command's name."""
+    commands = ("install", "uninstall", "update", "enable", "disable")
+    said = {f"{one}Command": f"run.sh {one}" for one in commands}
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr(
+            "HandlerManifest.json", json.dumps([{"handlerManifest": {**said, **manifest}}])
+        )
+        archive.writestr("run.sh", script)
+    return data.getvalue()

@@ -24,8 +24,7 @@ import pytest
 
 from osdrivers.errors import NoSpace
 from osdrivers.host import Host
-from tests.extensions.machine_bed import NAME, Bed, handler
-from tests.extensions.test_machine import package
+from tests.extensions.machine_bed import NAME, Bed, handler, package
 
 pytestmark = pytest.mark.tools
 
