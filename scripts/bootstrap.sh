@@ -152,7 +152,7 @@ LEASES='dnsmasq dhclient dhcpcd udhcpc dbus-daemon NetworkManager'
 PACKAGES='rpmbuild createrepo_c dnf zypper setfiles'
 TEST="$DEMO mkfs.xfs mkfs.btrfs mkfs.vfat $VOLUMES $FILTERS $BOOT $LEASES $PACKAGES"
 BUILD='dpkg-buildpackage dh dh_python3 lintian rpmbuild rpmlint'
-VM="$DEMO qemu-system-x86_64 qemu-img mmdebstrap dnsmasq setpriv"
+VM="$DEMO qemu-system-x86_64 qemu-img mmdebstrap dnsmasq setpriv dpkg-buildpackage dh dh_python3"
 
 absent() { # those of the commands that are not installed
     for command in "$@"; do

@@ -28,7 +28,7 @@ COMMANDS = {
     "run-exthandlers": ("daemon", "the same as daemon: the classic agent has two processes"),
     "apply": ("daemon", "carry out one plan of the daemon: what it changes on the machine"),
     "status": ("status", "how the agent of this machine stands, and what to do"),
-    "analyze": ("analyze", "where the time of the last provisioning went"),
+    "analyze": ("analyze", "where the time of this boot went, or of the last with work"),
     "collect-logs": ("collecting", "collect logs, status and configuration into one archive"),
     "telemetry": ("telemetry", "print what goes out beside the protocol's own reports"),
     "version": ("", "print the version"),

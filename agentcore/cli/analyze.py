@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``waagent analyze``: where first boot's time went, from the journal of actions."""
+"""``waagent analyze``: where this boot's time went, from the journal of actions."""
 
 from __future__ import annotations
 
@@ -46,11 +46,13 @@ def run(name: str, words: Sequence[str]) -> int:
     rest = words[1:] if words and words[0] == verb else words
     if verb not in _VERBS:
         raise UsageError(f"waagent analyze {verb}", hint=f"one of {' '.join(_VERBS)}")
-    made = parser(f"analyze {verb}", "Where the time of the last provisioning went.")
+    made = parser(
+        f"analyze {verb}", "Where the time of this boot went, or of the last that had work."
+    )
     made.add_argument("--svg", metavar="FILE", help="timeline: a picture, written there")
     options = parse(made, rest)
     host, _ = configured(machine(options), options)
-    steps = last_run(entries(host))
+    steps = last_run(of_this_boot(entries(host), _booted(host)))
     if not steps:
         raise NotFound(
             f"{host.places.journal} has no action",
@@ -76,6 +78,19 @@ def entries(host: Host) -> Iterator[dict[str, Any]]:
                 continue
             if isinstance(entry, dict) and isinstance(entry.get("time"), (int, float)):
                 yield entry
+
+
+def of_this_boot(lines: Iterable[dict[str, Any]], booted: float) -> list[dict[str, Any]]:
+    """Those since the machine came up (wall clock, s), or all where none is that young."""
+    every = list(lines)
+    return [each for each in every if float(each["time"]) >= booted] or every
+
+
+def _booted(host: Host) -> float:
+    """When the kernel started; 0 where it does not run.  Source: proc_stat(5), ``btime``."""
+    stat = "" if host.offline else host.read(f"{host.places.procfs}/stat", "")
+    found = [line.split()[1] for line in stat.splitlines() if line.startswith("btime ")]
+    return float(found[0]) if found else 0.0
 
 
 def last_run(lines: Iterable[dict[str, Any]]) -> list[Step]:

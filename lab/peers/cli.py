@@ -17,8 +17,9 @@ from .table import table
 
 _DESCRIPTION = """\
 Boot Debian's own agents, and this project, in the same virtual machine against the lab's
-platform: each must reach Ready and a login over SSH.  Prints medians side by side.  Times are
-those of software emulation: compare them with one another only.
+platform: each must reach Ready, a login over SSH, and one extension enabled.  Prints medians side
+by side, and our part of the peer's.  Times are those of software emulation: compare them with one
+another only.
 """
 
 
@@ -37,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
             boots = []
             for number in range(wanted.boots):
                 bench.report.progress.say(f"{client.name}, boot {number + 1} of {wanted.boots}")
-                boots.append(measure.boot(bench, client, idle=not wanted.no_idle))
+                boots.append(measure.boot(bench, client, quiet=not wanted.no_idle))
             shown[client.name] = medians(boots)
             for name, value in shown[client.name].items():
                 bench.report.figure(client.name, name, value)
@@ -45,7 +46,8 @@ def main(argv: Sequence[str]) -> int:
         return run
 
     status = runner.work(wanted.inside, wanted.json, [scenario(system.layer) for system in chosen])
-    print(table(shown, f"median of {wanted.boots} boot(s)"), flush=True)
+    title = f"median of {wanted.boots} boot(s)"
+    print(table(shown, title, ours="agentcore", peer="waagent"), flush=True)
     return status
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.vm import project
 from lab.vm.cache import digest
 from lab.vm.debian import AGENT, SYSTEM, Recipe
-from lab.vm.runner import SOURCE, System
+from lab.vm.package import Package
+from lab.vm.runner import SOURCE, System, cache
 
 _CONFIGURATION = "etc/waagent.conf"
 # What this project's guest is told too (lab/vm/agent): the same work for everybody.
@@ -31,6 +31,7 @@ class Packaged:
     name: str
     settings: Mapping[str, str] = field(default_factory=dict)
     unit: str = "walinuxagent.service"
+    daemon: str = "walinuxagent.service"
     keeps_host_keys: bool = True
 
     @property
@@ -58,6 +59,6 @@ def known(uri: str = "") -> dict[str, System]:
             Recipe("cloud-init", (*SYSTEM, "cloud-init", "waagent"), uri),
             Packaged("cloud-init", joint),
         ),
-        System(Recipe("agentcore", SYSTEM + AGENT, uri), project.Project(SOURCE)),
+        System(Recipe("agentcore", SYSTEM + AGENT, uri), Package(SOURCE, cache())),
     )
     return {system.layer.name: system for system in systems}

@@ -7,35 +7,18 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lab.handlers import Sample
 from lab.platform.state import HealthReport
 from lab.vm.bench import Bench
 from lab.vm.image import Layer
 from lab.vm.inspection import password_login, sudo
+from lab.vm.managed import HANDLER, push, wait_status
 from lab.vm.stage import READY_LIMIT_S, Medium, Stage, set_up
 from osdrivers.errors import AgentError, CommandFailed, OperationError
 
-_PAUSE_S = 1.0
-_SETTLE_S = 60
-_IDLE_S = 60
-_MIB = 1024.0
+from . import idle
 
-# Two samples of the unit's control group, with the quiet time between them.
-_SAMPLE = """\
-group=/sys/fs/cgroup/system.slice/{unit}
-sample() {{
-    echo "usage $(sed -n 's/^usage_usec //p' $group/cpu.stat 2>/dev/null)"
-    for pid in $(cat $group/cgroup.procs 2>/dev/null); do
-        echo "process $pid"
-        sed -n -e 's/^Rss: *\\([0-9]*\\).*/rss \\1/p' -e 's/^Pss: *\\([0-9]*\\).*/pss \\1/p' \
-            /proc/$pid/smaps_rollup
-        sed -n -e 's/^Threads:[^0-9]*/threads /p' /proc/$pid/status
-        for task in /proc/$pid/task/*/status; do
-            sed -n -e 's/^\\(non\\)\\{{0,1\\}}voluntary_ctxt_switches:[^0-9]*/switches /p' $task
-        done
-    done
-}}
-sleep {settle}; sample; sleep {idle}; echo again; sample; echo end
-"""
+_PAUSE_S = 1.0
 
 
 @dataclass
@@ -45,10 +28,10 @@ class Boot:
     figures: dict[str, float] = field(default_factory=dict)
 
 
-def boot(bench: Bench, client: Layer, *, idle: bool) -> Boot:
-    """Provision one machine with the client, and log in.
+def boot(bench: Bench, client: Layer, *, quiet: bool) -> Boot:
+    """Provision one machine with the client, log in, have an extension enabled.
 
-    Checks go to the bench's report under the client's name.
+    Checks go to the bench's report under the client's name.  ``quiet``: and watch it do nothing.
     """
     shown = Boot()
     with (
@@ -63,9 +46,12 @@ def boot(bench: Bench, client: Layer, *, idle: bool) -> Boot:
         sudo(stage)
         requests = stage.platform.requests
         shown.figures["first request, s"] = stage.since_start(requests[0].time)
+        began = idle.began(stage, client.unit)
+        shown.figures["Ready after its service began, s"] = health.time - began
+        _extension(stage, shown)
         stage.check("protocol", True, _violations(stage))
-        if idle:
-            _idle(stage, client, shown)
+        if quiet:
+            _quiet(stage, client, shown)
     return shown
 
 
@@ -103,48 +89,26 @@ def _until_ready_and_reached(stage: Stage, shown: Boot) -> HealthReport:
     return final
 
 
+def _extension(stage: Stage, shown: Boot) -> None:
+    """From a new goal state to the status blob that says the extension is enabled."""
+    # Nobody waits for a daemon that has not come up: its first status says that it has.
+    stage.platform.wait_for(lambda platform: platform.status, READY_LIMIT_S)
+    shown.figures["first status blob, s"] = stage.since_start(time.time())
+    since = push(stage, Sample(HANDLER), settings={"public": 1}, sequence=0)
+    entry = wait_status(stage, handler=HANDLER, handler_status="Ready", status="success")
+    shown.figures["goal state to enabled, s"] = time.time() - since
+    stage.check("extension-enabled", True, entry)
+
+
 def _violations(stage: Stage) -> str:
     """Not a check of ours: what the platform found odd in somebody else's requests."""
     found = sorted(set(stage.platform.violations))
     return f"{len(found)} kinds of request break the protocol: {found}" if found else "kept"
 
 
-def _idle(stage: Stage, client: Layer, shown: Boot) -> None:
-    """A quiet minute: memory, processor time, wake-ups, requests."""
-    stage.progress.say(f"  a quiet minute, after {_SETTLE_S} s")
-    script = _SAMPLE.format(unit=client.unit, settle=_SETTLE_S, idle=_IDLE_S)
+def _quiet(stage: Stage, client: Layer, shown: Boot) -> None:
+    stage.progress.say(f"  a quiet minute, after {idle.SETTLE_S} s")
     try:
-        text = stage.guest.as_root(script, limit_s=_SETTLE_S + _IDLE_S + 90)
+        shown.figures.update(idle.figures(stage, client.daemon))
     except AgentError as error:
         stage.check("idle-figures", False, error)
-        return
-    end_s = time.time()
-    before, after = (_sums(part) for part in text.partition("end")[0].split("again", 1))
-    per_minute = 60.0 / _IDLE_S
-    asked = [one for one in stage.platform.requests if end_s - _IDLE_S <= one.time <= end_s]
-    shown.figures.update(
-        {
-            "idle RSS, MiB": after.get("rss", 0) / _MIB,
-            "idle PSS, MiB": after.get("pss", 0) / _MIB,
-            "agent processes": after.get("processes", 0),
-            "agent threads": after.get("threads", 0),
-            "idle CPU, ms per minute": _grown("usage", before, after) / 1000 * per_minute,
-            "context switches per minute": _grown("switches", before, after) * per_minute,
-            "HTTP requests per minute": len(asked) * per_minute,
-        }
-    )
-
-
-def _sums(text: str) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for line in text.splitlines():
-        name, _, value = line.partition(" ")
-        if name == "process":
-            found["processes"] = found.get("processes", 0) + 1
-        elif value.strip().isdigit():
-            found[name] = found.get(name, 0) + int(value)
-    return found
-
-
-def _grown(name: str, before: dict[str, float], after: dict[str, float]) -> float:
-    return after.get(name, 0.0) - before.get(name, 0.0)

@@ -27,9 +27,10 @@ SYSTEM = (
     "openssh-server", "parted", "passwd", "procps", "sudo", "systemd", "systemd-sysv", "udev",
     "util-linux",
 )  # fmt: skip
+#: What the package depends on; its installation fails where one is missing here.
 AGENT = (
     "python3", "python3-cryptography", "python3-defusedxml", "python3-distro", "python3-requests",
-    "python3-setuptools", "python3-stevedore", "python3-wheel",
+    "python3-stevedore",
 )  # fmt: skip
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 

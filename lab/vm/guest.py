@@ -18,7 +18,7 @@ from lab.platform import commands
 from osdrivers.errors import CommandFailed, CommandTimeout, OperationError
 
 PORT = 22
-_COMMAND_LIMIT_S = 90.0
+_COMMAND_LIMIT_S = 240.0
 _BANNER_LIMIT_S = 5.0
 _PAUSE_S = 0.5
 _REFUSED = 255

@@ -36,6 +36,10 @@ class Layer(Protocol):
         """The service that prepares the resource disk."""
 
     @property
+    def daemon(self) -> str:
+        """The service that stays; the same one, where there is only one."""
+
+    @property
     def keeps_host_keys(self) -> bool:
         """Whether sshd finds the keys of the package's installation at first boot."""
 

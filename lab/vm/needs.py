@@ -30,6 +30,9 @@ BUILD = (
     Tool("mkfs.ext4", "e2fsprogs"),
     Tool("qemu-img", "qemu-utils"),
     Tool("chroot", "coreutils"),
+    Tool("dpkg-buildpackage", "dpkg-dev"),
+    Tool("dh", "debhelper"),
+    Tool("dh_python3", "dh-python"),
 )
 RUN = (
     Tool("qemu-system-x86_64", "qemu-system-x86"),

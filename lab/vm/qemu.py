@@ -23,6 +23,7 @@ from osdrivers.errors import FactError, OperationError
 from .image import ROOT_LABEL, Image
 from .network import MAC, TAP
 
+DISK = "disk.qcow2"
 _FIRMWARE = "Hyper-V UEFI Release v4.1"
 _MAKER = "Microsoft Corporation"
 _CHASSIS = "7783-7084-3265-9085-8269-3286-77"
@@ -51,7 +52,7 @@ class Hardware:
 class VirtualMachine:
     """One machine with a disk of its own over the image, which stays as it is.
 
-    ``place`` holds its disk, its console (``console.log``) and QEMU's messages (``qemu.log``).
+    ``place`` holds its ``disk``, its console (``console.log``) and QEMU's messages (``qemu.log``).
     """
 
     def __init__(self, hardware: Hardware, place: Path) -> None:
@@ -59,7 +60,7 @@ class VirtualMachine:
         self.console = place / "console.log"
         self.started_s = 0.0
         self._log = place / "qemu.log"
-        self._disk = place / "disk.qcow2"
+        self.disk = place / DISK
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._greeted = False
 
@@ -74,9 +75,9 @@ class VirtualMachine:
 
         :raises OperationError: QEMU ended at once.
         """
-        if not self._disk.exists():
+        if not self.disk.exists():
             backing = ("-b", str(self.hardware.image.disk.resolve()), "-F", "raw")
-            commands.run(("qemu-img", "create", "-q", "-f", "qcow2", *backing, str(self._disk)))
+            commands.run(("qemu-img", "create", "-q", "-f", "qcow2", *backing, str(self.disk)))
         self.started_s = time.monotonic()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -88,7 +89,7 @@ class VirtualMachine:
     def stop(self) -> None:
         """Pull the plug, if it runs, and drop the disk, which nothing needs any more."""
         self.switch_off()
-        self._disk.unlink(missing_ok=True)
+        self.disk.unlink(missing_ok=True)
 
     def switch_off(self) -> None:
         """Pull the plug; the disk stays for the next start."""
@@ -97,6 +98,19 @@ class VirtualMachine:
         self._process.kill()
         self._process.communicate(timeout=_END_LIMIT_S)
         self._process = None
+
+    def wait_off(self, limit_s: float) -> None:
+        """Come back when the guest has switched itself off; the disk stays.
+
+        :raises OperationError: it did not within ``limit_s`` seconds.
+        """
+        assert self._process is not None
+        try:
+            self._process.wait(limit_s)
+        except subprocess.TimeoutExpired as error:
+            text = f"the machine is not off after {limit_s:g} s"
+            raise OperationError(text, hint=f"see {self.console}") from error
+        self.switch_off()
 
     def require_running(self) -> None:
         """Check that QEMU lives.
@@ -183,7 +197,7 @@ class VirtualMachine:
             "-netdev", f"tap,id=net0,ifname={TAP},script=no,downscript=no",
             "-device", f"virtio-net-pci,netdev=net0,mac={MAC}",
             "-device", "virtio-scsi-pci,id=scsi",
-            *_disk("os", self._disk, "qcow2", 0),
+            *_disk("os", self.disk, "qcow2", 0),
         ]  # fmt: skip
         if hardware.resource_disk is not None:
             argv += _disk("resource", hardware.resource_disk, "raw", 1)

@@ -9,19 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Callable, Optional
 
-from . import inspection
+from . import cloudinit, inspection, managed
 from .bench import Bench
+from .cloning import clone
 from .network import Told
 from .secondboot import boot_again
+from .silence import late_platform
 from .stage import Medium, Stage, set_up
+from .upkeep import upkeep
 
 _LAYER = "agentcore"
-_FAILURE_LIMIT_S = 420.0
+_FAILURE_LIMIT_S = 600.0
 _MEDIUM_WORDS = ("dvd", "disc", "drive", "medium", "media", "ovf")
 
 
 def first_boot(bench: Bench, *, again: bool = True) -> None:
-    """A UDF disc in the drive: everything that first boot promises, then a second boot."""
+    """A UDF disc in the drive: all that first boot promises, an extension, then a second boot."""
     name = "first-boot"
     with (
         bench.report.trial(name, "ran to the end"),
@@ -31,8 +34,11 @@ def first_boot(bench: Bench, *, again: bool = True) -> None:
         inspection.logins(stage)
         inspection.everything(stage)
         _media(stage, "UDF-fs", ejected={0: True})
+        managed.enabled(stage)
+        managed.inside(stage, ("install", "enable"))
         if again:
             boot_again(stage)
+            managed.known_again(stage)
 
 
 def iso9660(bench: Bench) -> None:
@@ -78,6 +84,10 @@ SCENARIOS: Mapping[str, Callable[[Bench], None]] = {
     "empty-drive": empty_drive,
     "two-drives": two_drives,
     "no-dvd": no_dvd,
+    "late-platform": late_platform,
+    "upkeep": upkeep,
+    "clone": clone,
+    cloudinit.NAME: cloudinit.beside_cloud_init,
 }
 
 

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from lab.platform import dvd, ovf
+from lab.platform.faults import Fault
 from lab.platform.machine import Machine
 from lab.platform.server import Platform
 from lab.platform.state import HealthReport
@@ -22,10 +24,10 @@ from .bench import Bench
 from .guest import Guest, make_key
 from .network import GUEST, METADATA, WIRE_SERVER, Network, Told
 from .progress import Progress
-from .qemu import Hardware, VirtualMachine
+from .qemu import DISK, Hardware, VirtualMachine
 from .report import Report
 
-READY_LIMIT_S = 420.0
+READY_LIMIT_S = 600.0
 _LOOK_S = 2.0
 _MARKS = {
     "Linux version": "the kernel runs",
@@ -148,28 +150,29 @@ class Stage:
 @contextmanager
 def set_up(
     name: str, bench: Bench, layer: str, *, media: Sequence[Optional[Medium]],
-    told: Told = Told.LEASE, stock_disk: bool = False,
+    told: Told = Told.LEASE, stock_disk: bool = False, disk: Optional[Path] = None,
+    faults: Sequence[Fault] = (), **wanted: Any,
 ) -> Iterator[Stage]:  # fmt: skip
-    """Everything of one scenario, running, but the machine still off; ended with the block."""
+    """Everything of one scenario, running, but the machine still off; ended with the block.
+
+    ``disk`` is copied and used instead of a fresh one; ``wanted`` are fields of the machine.
+    """
     bench.report.progress.say(f"scenario {name}")
     with bench.cache.workplace(name) as place:
         key = make_key(place)
-        machine = Machine.example(
-            hostname=f"lab-{name}",
-            password=secrets.token_urlsafe(18) + " <&>'\"",
-            ssh_keys=(key.with_suffix(".pub").read_text().strip(),),
-            disable_password_auth=False,
-            address=f"{GUEST}/24",
-        )
+        machine = _machine(name, key, wanted)
         drives = [
             _medium(place / f"cd{number}.iso", medium, machine)
             for number, medium in enumerate(media)
         ]
-        disk = resourcedisk.make(place / "resource.raw", stock=stock_disk)
-        hardware = Hardware(bench.images[layer], machine.vm_id, disk, tuple(drives))
+        resource = resourcedisk.make(place / "resource.raw", stock=stock_disk)
+        hardware = Hardware(bench.images[layer], machine.vm_id, resource, tuple(drives))
+        if disk is not None:
+            shutil.copyfile(disk, place / DISK)
         bench.network.serve_dhcp(told)
         guest = Guest(GUEST, machine.user, key, place / "known_hosts", machine.password or "")
-        with _platform(machine, place) as platform, VirtualMachine(hardware, place) as vm:
+        platform = _platform(machine, place, faults)
+        with platform, VirtualMachine(hardware, place) as vm:
             try:
                 yield Stage(name, machine, platform, bench.network, vm, guest, bench.report, place)
             finally:
@@ -177,10 +180,22 @@ def set_up(
                 _drop_large(place)
 
 
-def _platform(machine: Machine, place: Path) -> Platform:
+def _machine(name: str, key: Path, wanted: Mapping[str, Any]) -> Machine:
+    given: dict[str, Any] = {
+        "hostname": f"lab-{name}",
+        "password": secrets.token_urlsafe(18) + " <&>'\"",
+        "ssh_keys": (key.with_suffix(".pub").read_text().strip(),),
+        "disable_password_auth": False,
+        "address": f"{GUEST}/24",
+    }
+    return Machine.example(**{**given, **wanted})
+
+
+def _platform(machine: Machine, place: Path, faults: Sequence[Fault]) -> Platform:
     return Platform(
         machine,
         place / "platform",
+        faults=faults,
         wire=(WIRE_SERVER, 80),
         hostplugin=(WIRE_SERVER, 32526),
         imds=(METADATA, 80),
@@ -196,5 +211,5 @@ def _medium(path: Path, medium: Optional[Medium], machine: Machine) -> Optional[
 
 
 def _drop_large(place: Path) -> None:
-    for name in ("resource.raw", "disk.qcow2"):
+    for name in ("resource.raw", DISK):
         (place / name).unlink(missing_ok=True)

@@ -25,6 +25,7 @@ from .host import Host
 
 ABSENT, WAITING, RUNNING, ENDED, LOST = "absent", "waiting", "running", "ended", "lost"
 SYSTEMD = "systemd/system"
+_DESCRIBED = 200
 #: ``claim.*`` is written first and linked to ``pid``: whoever reads ``pid`` finds it whole.
 SHELL = r"""
 record=$1 place=$2
@@ -229,7 +230,9 @@ def _in_unit(job: Job, argv: tuple[str, ...]) -> tuple[str, ...]:
     systemd replaces variables in the command line of a unit; ``$$`` stands for one ``$``,
     systemd.service(5).
     """
-    options = [f"--unit={job.unit}", "--property=RemainAfterExit=yes"]
+    # Without one systemd shows the whole command line, and that is a shell's program.
+    described = f"--description=waagent: {' '.join(job.argv)[:_DESCRIBED]}"
+    options = [f"--unit={job.unit}", described, "--property=RemainAfterExit=yes"]
     if job.slice:
         options.append(f"--slice={job.slice}")
     if job.cpu_percent is not None:

@@ -12,6 +12,7 @@ import pytest
 
 from agentcore import cli
 from agentcore.cli import collecting
+from agentcore.cli.analyze import of_this_boot
 
 
 def line(at: float, task: str, status: str, seconds: float = 0.0, **more: object) -> str:
@@ -51,6 +52,12 @@ def test_the_slowest_come_first(root: Path, capsys: pytest.CaptureFixture[str]) 
     text = said(root, capsys)
     assert "FAILED: CommandTimeout" in text
     assert text.splitlines()[-1].split()[:2] == ["all", "8.50"]
+
+
+def test_a_boot_before_is_no_part_of_this_one() -> None:
+    lines = [{"time": 100.0, "task": "account"}, {"time": 160.0, "task": "swap"}]
+    assert of_this_boot(lines, 150.0) == lines[1:]
+    assert of_this_boot(lines, 200.0) == lines
 
 
 def test_the_timeline_is_in_order_and_a_picture(

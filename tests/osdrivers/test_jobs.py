@@ -173,8 +173,9 @@ def test_with_systemd_a_job_is_a_unit_in_a_slice_that_stays(tmp_path: Path) -> N
     job = Job(record, ("/bin/sh", "-c", "echo $HOME"), unit="u", slice="s.slice", cpu_percent=5)
     Jobs(host).start(job)
     (argv,) = systemd.asked
-    assert argv[:5] == (
-        "systemd-run", "--quiet", "--unit=u", "--property=RemainAfterExit=yes", "--slice=s.slice",
+    assert argv[:6] == (
+        "systemd-run", "--quiet", "--unit=u", "--description=waagent: /bin/sh -c echo $HOME",
+        "--property=RemainAfterExit=yes", "--slice=s.slice",
     )  # fmt: skip
     assert "--property=CPUQuota=5%" in argv
     assert argv[-1] == "echo $$HOME"

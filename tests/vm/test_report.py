@@ -60,6 +60,19 @@ def test_figures_stand_side_by_side() -> None:
     ]
 
 
+def test_our_part_of_the_peers_figure_stands_beside_what_is_wanted_of_it() -> None:
+    figures = {
+        "waagent": {"idle PSS, MiB": 44.0, "processes": 0.0},
+        "agentcore": {"idle PSS, MiB": 11.0, "processes": 0.0},
+    }
+    assert table(figures, "median", ours="agentcore", peer="waagent").splitlines()[0::2] == [
+        "| median | waagent | agentcore | agentcore / waagent | wanted |",
+        "| idle PSS, MiB | 44.0 | 11.0 | 0.25 | at most 0.5 |",
+    ]
+    last = table(figures, "median", ours="agentcore", peer="waagent").splitlines()[-1]
+    assert last == "| processes | 0.0 | 0.0 | - |  |"
+
+
 def test_classless_routes_leave_out_insignificant_bytes() -> None:
     # The example of the platform's own option 249.
     routes = {"0.0.0.0/0": "10.0.0.1", "168.63.129.16/32": "10.0.0.1", "192.168.5.0/24": "10.0.0.2"}
