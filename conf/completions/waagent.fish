@@ -17,7 +17,7 @@ complete -c waagent -n __fish_use_subcommand -a 'start' -d 'the same in the back
 complete -c waagent -n __fish_use_subcommand -a 'run-exthandlers' -d 'the same as daemon: the classic agent has two processes'
 complete -c waagent -n __fish_use_subcommand -a 'apply' -d 'carry out one plan of the daemon: what it changes on the machine'
 complete -c waagent -n __fish_use_subcommand -a 'status' -d 'how the agent of this machine stands, and what to do'
-complete -c waagent -n __fish_use_subcommand -a 'analyze' -d 'where the time of the last provisioning went'
+complete -c waagent -n __fish_use_subcommand -a 'analyze' -d 'where the time of this boot went, or of the last with work'
 complete -c waagent -n __fish_use_subcommand -a 'collect-logs' -d 'collect logs, status and configuration into one archive'
 complete -c waagent -n __fish_use_subcommand -a 'telemetry' -d 'print what goes out beside the protocols own reports'
 complete -c waagent -n __fish_use_subcommand -a 'version' -d 'print the version'
