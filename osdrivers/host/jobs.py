@@ -5,8 +5,8 @@ Each job has a directory of its own, its *record*: ``pid`` (who began it), ``out
 ``status`` (how it ended).  A small shell writes them, so the end is known also when the agent was
 not there to see it.  ``pid`` is made with link(2), which exactly one can do: the shell when it
 begins, or a restarted agent that finds a job nobody has begun.  So none runs twice.
-With systemd a job is a transient unit in a slice; elsewhere a session of its own.
-Source: link(2), setsid(2), proc_pid_stat(5), systemd-run(1), sd_booted(3).
+With systemd a job is a transient unit in a slice; elsewhere a session of its own, with limits.
+Source: link(2), setsid(2), proc_pid_stat(5), systemd-run(1), sd_booted(3), getrlimit(2), nice(1).
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ from .host import Host
 
 ABSENT, WAITING, RUNNING, ENDED, LOST = "absent", "waiting", "running", "ended", "lost"
 SYSTEMD = "systemd/system"
+#: Of a job that was to have a share of a processor, where nothing measures shares.
+NICE = 10
 _DESCRIBED = 200
 #: ``claim.*`` is written first and linked to ``pid``: whoever reads ``pid`` finds it whole.
+#: RLIMIT_DATA counts private memory that can be written (Linux 4.7), not address space that is only
+#: reserved: under RLIMIT_AS some runtimes do not even start.
 SHELL = r"""
-record=$1 place=$2
-shift 2
+record=$1 place=$2 data_kib=$3 nice=$4
+shift 4
 umask 077
 exec </dev/null >>"$record/out" 2>>"$record/err" || exit 125
 {
@@ -43,7 +47,11 @@ exec </dev/null >>"$record/out" 2>>"$record/err" || exit 125
 ln "$record/claim.$$" "$record/pid" 2>/dev/null || exit 125
 rm -f "$record/claim.$$"
 ulimit -c 0
-(umask 022 && cd "$place" && exec "$@")
+(
+    umask 022
+    [ -z "$data_kib" ] || ulimit -d "$data_kib" || exit 125
+    cd "$place" && exec ${nice:+nice -n "$nice"} "$@"
+)
 code=$?
 echo $code >"$record/status.new" || exit 125
 sync "$record/status.new" 2>/dev/null
@@ -59,7 +67,9 @@ class Job:
     :param place: the working directory.
     :param environment: besides what every command gets; visible to others, so never a secret.
     :param unit: name of the unit without ``.service``, where there is systemd.
-    :param cpu_percent: of one processor, ``memory_mib``: limits, where there is systemd.
+    :param cpu_percent: of one processor, ``memory_mib`` of all its processes, where there is
+        systemd.  Elsewhere memory is what each process may have for itself (RLIMIT_DATA), and one
+        that was to have a share of a processor gives way to all others (nice).
     """
 
     record: str
@@ -96,10 +106,19 @@ class Jobs:
         self._host.make_directory(job.record, mode=0o700)
         self._host.write(f"{job.record}/unit", job.unit.encode(), mode=0o600)
         record, place = self._host.locate(job.record), self._host.locate(job.place)
-        argv = ("/bin/sh", "-c", SHELL, "agentcore-job", record, place, *job.argv)
-        if self.in_units():
+        units = self.in_units()
+        limits = ("", "") if units else _limits(job)
+        argv = ("/bin/sh", "-c", SHELL, "agentcore-job", record, place, *limits, *job.argv)
+        if units:
             self._host.run(*_in_unit(job, argv))
-            return
+        else:
+            self.begin(job, argv)
+
+    def begin(self, job: Job, argv: tuple[str, ...]) -> None:
+        """Begin a job in a session of its own; ``argv`` is the shell that keeps its record.
+
+        :raises CommandFailed: there is no process for it.
+        """
         try:
             child = subprocess.Popen(
                 argv,
@@ -222,6 +241,12 @@ def _started(stat: str) -> str:
     """Field 22 of proc_pid_stat(5); the name in field 2 may hold blanks and brackets."""
     words = stat.rpartition(")")[2].split()
     return words[19] if len(words) > 19 else ""
+
+
+def _limits(job: Job) -> tuple[str, str]:
+    """For the shell: KiB of data for each process, and how far it gives way; "" none."""
+    data = "" if job.memory_mib is None else str(job.memory_mib * 1024)
+    return data, "" if job.cpu_percent is None else str(NICE)
 
 
 def _in_unit(job: Job, argv: tuple[str, ...]) -> tuple[str, ...]:

@@ -134,6 +134,26 @@ def test_an_extension_is_enabled_and_reported_through_the_daemon(bed: Bed) -> No
     assert (bed.root / "lib/waagent/Lab.Good-1.0.0/HandlerManifest.json").exists()
 
 
+def test_a_command_without_end_delays_neither_report_nor_stop(bed: Bed) -> None:
+    pids = bed.root / "lib/waagent/Lab.Deaf.calls.pids"
+
+    def told(platform: Platform) -> bool:
+        return "will not stop" in (platform.status or b"").decode()
+
+    with bed.daemon() as running:
+        bed.platform.wait_for(lambda platform: platform.status, LIMIT_S)
+        plugin = offered(bed.platform, Sample("Lab.Deaf", "1.0.0", "deaf"), settings={"a": 1})
+        bed.platform.push(replace(bed.platform.machine, plugins=(plugin,)))
+        try:
+            bed.platform.wait_for(told, LIMIT_S)
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(LIMIT_S) == 0
+            os.kill(int(pids.read_text(encoding="ascii")), 0)  # it goes on without the agent
+        finally:
+            until(pids.exists)
+            os.killpg(os.getpgid(int(pids.read_text(encoding="ascii"))), signal.SIGKILL)
+
+
 def test_start_returns_when_it_is_set_up_and_says_why_it_is_not(bed: Bed) -> None:
     words = bed.command("start", "--provisioned", *bed.options)
     first = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S)

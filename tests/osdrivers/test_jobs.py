@@ -150,6 +150,19 @@ def test_chatter_is_cut_while_it_goes_on(bed: Bed) -> None:
     assert bed.jobs.output(record, "out", 1 << 20) == b"end\n"
 
 
+@pytest.mark.tools
+def test_without_units_limits_are_those_of_each_process(bed: Bed) -> None:
+    lower = str(min(os.nice(0) + 10, 19)).encode()
+    script = f"ulimit -d; nice; {sys.executable} -Sc 'bytearray(200 << 20)' && echo had"
+    record = bed.start("one", script, memory_mib=100, cpu_percent=50)
+    assert bed.ended(record).phase == "ended"
+    assert bed.jobs.output(record, "out", 100).split() == [b"102400", lower]
+    assert b"MemoryError" in bed.jobs.output(record, "err", 9999)
+    free = bed.start("two", f"ulimit -d; nice; {sys.executable} -Sc 'bytearray(200 << 20)'")
+    assert bed.ended(free) == JobState("ended", 0)
+    assert bed.jobs.output(free, "out", 100).split()[1] == str(os.nice(0)).encode()
+
+
 class Systemd:
     """Answers as systemd's tools do, and remembers what it was asked."""
 
