@@ -249,7 +249,7 @@ make_environment() {
     fi
     say "installing the project and what its tests need into $VENV"
     # Both by path: a name on an index may belong to somebody else.
-    "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-input \
+    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --no-input \
         -r requirements-dev.txt -e . -e ./freebsd </dev/null >&2
     printf '%s\n' "$wanted" >"$STAMP"
 }

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Optional
@@ -41,10 +42,22 @@ _OTHER_NAMES = {"usage": "help", "?": "help", "h": "help", "V": "version"}
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run one command line and return its exit status.  No traceback ever reaches a user."""
+    try:
+        status = _run(argv)
+        print(end="", flush=True)  # there may be no standard output at all
+        return status
+    except BrokenPipeError:  # the reader of our output has gone; there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed again at the end
+        return 0
+
+
+def _run(argv: Optional[Sequence[str]]) -> int:
     words = _ordered(list(sys.argv[1:] if argv is None else argv))
     name = _word(words[0]) if words else "help"
     if name == "version":
         return _version()
+    if name == "help" and len(words) > 1 and _word(words[1]) not in ("help", "version"):
+        return _guarded(_word(words[1]), ["--help"])
     if name == "help":
         return _help()
     return _guarded(name, words[1:])
@@ -92,8 +105,7 @@ def _guarded(name: str, words: Sequence[str]) -> int:
         print(f"waagent: {' '.join(str(failure).split())}", file=sys.stderr)
         return failure.exit_status
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
-        return 0
+        raise
     except KeyboardInterrupt:
         print("waagent: interrupted", file=sys.stderr)
         return 130

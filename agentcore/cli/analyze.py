@@ -47,7 +47,9 @@ def run(name: str, words: Sequence[str]) -> int:
     if verb not in _VERBS:
         raise UsageError(f"waagent analyze {verb}", hint=f"one of {' '.join(_VERBS)}")
     made = parser(
-        f"analyze {verb}", "Where the time of this boot went, or of the last that had work."
+        f"analyze {verb}",
+        "Where the time of this boot went, or of the last that had work: blame has what took "
+        "longest first, timeline what began first.",
     )
     made.add_argument("--svg", metavar="FILE", help="timeline: a picture, written there")
     options = parse(made, rest)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NoReturn, Optional
+from typing import Callable, NoReturn, Optional
 
 from agentcore import configuration
 from agentcore.configuration import Configuration
@@ -53,6 +53,26 @@ def _doubled(word: str, known: set[str]) -> str:
             return f"--conf={bare[len(prefix) :]}"
     single = word.startswith("-") and not word.startswith("--")
     return f"-{word}" if single and f"-{word.partition('=')[0]}" in known else word
+
+
+#: The word after a command -> what carries it out, and one line of help.
+Verbs = Mapping[str, tuple[Callable[[Sequence[str]], int], str]]
+
+
+def dispatch(command: str, words: Sequence[str], verbs: Verbs) -> int:
+    """Carry out the verb that comes first; ``--help`` in its place lists them.
+
+    :raises UsageError: it is none of them.
+    """
+    verb = words[0] if words else ""
+    if verb in verbs:
+        return verbs[verb][0](words[1:])
+    if verb.lstrip("-") not in ("h", "help"):
+        raise UsageError(f"waagent {command} {verb}".rstrip(), hint=f"one of {' '.join(verbs)}")
+    print(f"usage: waagent {command} VERB [OPTION ...]   (waagent {command} VERB --help)\n")
+    for known, (_, text) in verbs.items():
+        print(f"  {known:10} {text}")
+    return 0
 
 
 def machine(options: argparse.Namespace, *, shown: bool = False) -> Host:

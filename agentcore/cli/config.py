@@ -11,12 +11,11 @@ from typing import Any
 
 from agentcore import configuration
 from agentcore.configuration import Configuration, Note
-from agentcore.errors import UsageError
 from agentcore.known_options import later
 from agentcore.settings import options
 from osdrivers.errors import ConfigError
 
-from .arguments import configured, machine, parse, parser, read_file
+from .arguments import configured, dispatch, machine, parse, parser, read_file
 
 _BUILT_IN = "built-in"
 
@@ -25,11 +24,11 @@ def run(name: str, words: Sequence[str]) -> int:
     """Dispatch ``config show``, ``config check`` and ``show-configuration``."""
     if name == "show-configuration":
         return _classic(words)
-    verbs = {"show": _show, "check": _check}
-    verb = words[0] if words else ""
-    if verb not in verbs:
-        raise UsageError(f"waagent config {verb}".rstrip(), hint=f"one of {' '.join(verbs)}")
-    return verbs[verb](words[1:])
+    verbs = {
+        "show": (_show, "each option with its value and where it comes from"),
+        "check": (_check, "what is wrong in the configuration; 0 if nothing, else 2"),
+    }
+    return dispatch(name, words, verbs)
 
 
 def _read(options: argparse.Namespace) -> Configuration:

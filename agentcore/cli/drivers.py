@@ -8,27 +8,21 @@ import json
 import os
 from collections.abc import Sequence
 
-from agentcore.errors import UsageError
 from osdrivers import identity, loader
 from osdrivers.host import Host
 
-from .arguments import Parser, configured, machine, parse, parser
-
-_VERBS = ("list", "explain", "capture", "new")
+from .arguments import Parser, configured, dispatch, machine, parse, parser
 
 
 def run(name: str, words: Sequence[str]) -> int:
     """Dispatch the second word."""
-    verb = words[0] if words else ""
-    if verb == "list":
-        return _list(words[1:])
-    if verb == "explain":
-        return _explain(words[1:])
-    if verb == "capture":
-        return _capture(words[1:])
-    if verb == "new":
-        return _new(words[1:])
-    raise UsageError(f"waagent driver {verb}".rstrip(), hint=f"one of {' '.join(_VERBS)}")
+    verbs = {
+        "list": (_list, "the drivers that are installed"),
+        "explain": (_explain, "which driver serves a machine, and why"),
+        "capture": (_capture, "a pretend machine for the conformance kit, made of a real one"),
+        "new": (_new, "a package for a driver of your own"),
+    }
+    return dispatch(name, words, verbs)
 
 
 def _list(words: Sequence[str]) -> int:
@@ -74,7 +68,7 @@ def _explain(words: Sequence[str]) -> int:
     for each in choice.rejected:
         print(f"rejected   {each.entry}: {each.why}")
     for capability, part in loaded.driver.parts().items():
-        print(f"  {capability:12} {part or '-'}")
+        print(f"  {capability:15} {part or '-'}")
     return 0
 
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agentcore.errors import UsageError
-
-from .arguments import parse, parser
+from .arguments import dispatch, parse, parser
 
 
 def run(name: str, words: Sequence[str]) -> int:
-    """Print it."""
-    if not words or words[0] != "show":
-        raise UsageError(f"waagent telemetry {' '.join(words[:1])}".rstrip(), hint="only: show")
+    """Dispatch the second word."""
+    return dispatch(name, words, {"show": (_show, "print all of it")})
+
+
+def _show(words: Sequence[str]) -> int:
     made = parser("telemetry show", "What goes out beside the protocol's own reports.")
-    options = parse(made, words[1:])
+    options = parse(made, words)
     if options.json:
         print('{"telemetry": [], "logs": []}')
     else:

@@ -16,6 +16,7 @@ from tests.agentcore.documents import PASSWORD, ovf, public_key
 
 ROOT = pathlib.Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "osdrivers/plan.schema.json").read_text())
+MACHINES = ROOT / "tests/machines"
 SAMPLES = ROOT.parent / "shared/samples"
 FAMILIES = {
     "debian": "ID=debian\nVERSION_ID=12\n",
@@ -219,6 +220,13 @@ def test_a_configuration_named_by_hand_counts(debian, tmp_path, capsys):
     assert "unknown option Nonsense" in run.errors
     assert not any(line.startswith("root-password") for line in run.lines)
     assert any("/srv/home/azureuser" in line for line in run.lines)
+
+
+@pytest.mark.parametrize("machine", sorted(path.name for path in MACHINES.iterdir()))
+def test_every_captured_system_has_a_plan(machine, capsys):
+    document = ROOT / "docs/examples/ovf-env.xml"
+    run = Run(capsys, "plan", "--ovf", str(document), "--root", str(MACHINES / machine))
+    assert (run.status, run.errors) == (0, "")
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples are not beside this checkout")
