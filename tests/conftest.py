@@ -42,6 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs root"))
 
 
+os.umask(0o022)  # what tests lay out is as on a machine, whoever runs them
+
+
 class _Network:
     """Which network namespace the tests of this process, and what they start, are in."""
 

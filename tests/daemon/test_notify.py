@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from agentcore.daemon.notify import Notifier, from_environment
 
@@ -19,11 +23,17 @@ def heard(manager: socket.socket) -> list[str]:
             return found
 
 
-def test_ready_status_and_watchdog_arrive_and_nothing_twice(tmp_path: Path) -> None:
-    path = str(tmp_path / "notify")
+@pytest.fixture
+def address() -> Iterator[str]:
+    """A path with at most the 107 bytes that unix(7) takes, wherever temporary files are."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        yield f"{directory}/notify"
+
+
+def test_ready_status_and_watchdog_arrive_and_nothing_twice(address: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(path)
-        environment = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "40000000", "WATCHDOG_PID": "7"}
+        manager.bind(address)
+        environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "40000000", "WATCHDOG_PID": "7"}
         told = from_environment(environment, lambda: 7)
         told.send(READY="1")
         told.status("polls\nevery 6 s")
