@@ -29,7 +29,9 @@ from . import kernel
 from .dhcp_message import DhcpMessage, from_client
 
 PING_INTERVAL_S = 0.010
-_LAST_ANSWERS_S = 1.0
+_LAST_ANSWERS_S = 30.0
+#: Answers to half a minute of echo requests, should nobody let this process read them.
+_BUFFER_BYTES, _SO_RCVBUFFORCE = 4 << 20, 33  # socket(7)
 _ETH_P_ALL = 3
 _GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # links, IPv4 and IPv6 addresses and routes
 _GONE = {17: "link", 21: "address", 25: "route"}  # RTM_DELLINK, RTM_DELADDR, RTM_DELROUTE
@@ -106,7 +108,7 @@ class DhcpWitness:
         """What was seen when ``until`` was true (or the time was over) and ``pings`` more echo
         requests were sent: a client that loses its address does so a moment after it asked.
 
-        Ends the sending, and gives the last answers a second to arrive.
+        Ends the sending, and gives the last answers half a minute to arrive.
         """
         deadline = time.monotonic() + timeout_s
         with self._changed:
@@ -183,6 +185,7 @@ def _socket_in(namespace: str, make: Callable[[], socket.socket]) -> socket.sock
 
 def _packets(interface: str) -> socket.socket:
     found = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL))
+    found.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
     found.bind((interface, _ETH_P_ALL))
     return found
 
@@ -194,7 +197,9 @@ def _notices() -> socket.socket:
 
 
 def _echo() -> socket.socket:
-    return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    found = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    found.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
+    return found
 
 
 def _gone(data: bytes) -> list[str]:
