@@ -75,6 +75,7 @@ def wanted(host: Host) -> Iterator[str]:
         f"{places.run}/waagent/status.json",
         places.journal,
         f"{places.journal}.1",
+        f"{places.state}/history/*.json",
         places.configuration,
         f"{places.configuration_dir}/*.conf",
         f"{places.vendor_configuration_dir}/*.conf",

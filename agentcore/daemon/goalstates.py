@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+from agentcore import history
 from agentcore.azure import storage
 from agentcore.azure.certificates_child import refresh
 from agentcore.azure.hostplugin import PORT, HostPlugin
@@ -73,11 +74,21 @@ class GoalStates:
         board.update, board.taken = update, frame.now()
         identity = update.desired.identity
         frame.log("INFO", f"new goal state {identity.name} from {update.desired.source}")
+        self._remember(update)
         self._wish(update)
         for note in update.notes:
             frame.log("WARNING", note)
         for name in CONCERNED:
             frame.scheduler.wake(name)
+
+    def _remember(self, update: Update) -> None:
+        """Keep an account of it; the goal state is followed whether or not there is room."""
+        try:
+            history.keep(self._frame.host, update, self._frame.now())
+        except AgentError as failure:
+            self._frame.troubles.failed("history", failure)
+        else:
+            self._frame.troubles.worked("history")
 
     def _wish(self, update: Update) -> None:
         """The version that the platform would like to see: shown, and never installed."""

@@ -251,15 +251,20 @@ def settings_document(extension: Optional[Extension]) -> bytes:
 
 
 def installations(host: Host, layout: Layout, handler: str = "") -> tuple[Installation, ...]:
-    """All on this machine, or those of one handler; lowest version first."""
+    """All on this machine, or those of one handler; lowest version first.
+
+    One that is half removed is still there: its directory, or the agent's record alone.
+    """
+    state = layout.state
+    named = {name for name in host.names(state) if host.is_directory(f"{state}/{name}")}
+    kept = host.names(layout.work)
+    named.update(name[: -len(".json")] for name in kept if name.endswith(".json"))
     found = []
-    for name in host.names(layout.state):
+    for name in named:
         parts = _DIRECTORY.fullmatch(name)
         if parts is None or not versions.valid(parts[2]) or name.startswith("WALinuxAgent-"):
             continue
-        if handler and parts[1].lower() != handler.lower():
-            continue
-        if host.is_directory(f"{layout.state}/{name}"):
+        if not handler or parts[1].lower() == handler.lower():
             found.append(Installation(host, layout, parts[1], parts[2]))
     return tuple(sorted(found, key=lambda one: (one.handler, versions.key(one.version))))
 

@@ -192,7 +192,8 @@ class Host(Reading):
             parent(path, beneath=beneath, entrance=door) as (directory, name),
         ):
             with contextlib.suppress(FileExistsError):
-                os.mkdir(name, 0o700, dir_fd=directory)
+                # Nothing comes between its name and its mode, but for an owner who is not us.
+                os.mkdir(name, 0o700 if ids is not None else mode, dir_fd=directory)
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(name, flags, dir_fd=directory)
             try:

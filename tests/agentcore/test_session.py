@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Optional
@@ -302,38 +301,3 @@ def test_cloud_init_that_never_comes_is_reported_within_the_deadline(host, platf
     assert clock.now - 1000.0 < 20 * 60
     assert platform.health[-1].substatus == "ProvisioningFailed"
     assert len(platform.health) > 5, "NotReady is refreshed meanwhile"
-
-
-def test_a_sigkill_at_any_action_is_made_good_by_the_next_boot(tmp_path):
-    """Without a platform, so that the whole of first boot is what is compared."""
-    data = ovf(custom_data="aGVsbG8=")
-    whole = tmp_path / "whole"
-    set_up(str(MACHINE), str(whole))
-    total = _provisioned(str(whole), data)
-    assert total > 25
-    for number in range(1, total + 1, 3):
-        root = tmp_path / f"killed-{number}"
-        set_up(str(MACHINE), str(root))
-        child = os.fork()
-        if child == 0:
-            _provisioned(str(root), data, kill_at=number)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status), number
-        _provisioned(str(root), data)
-        assert not differences(disk(str(whole)), disk(str(root))), number
-
-
-def _provisioned(root: str, data: bytes, kill_at: int = 0) -> int:
-    boot = Boot(attach(root))
-    seen: list[Event] = []
-
-    def watch(event: Event) -> None:
-        seen.append(event)
-        if event.status == "started" and event.seq == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    boot.run.observe = watch
-    Session(boot.run).from_document(data)
-    assert decisive(boot.run.stages) is None
-    return max(event.seq for event in seen)

@@ -132,6 +132,7 @@ def test_an_extension_is_enabled_and_reported_through_the_daemon(bed: Bed) -> No
 
         bed.platform.wait_for(ready, LIMIT_S)
     assert (bed.root / "lib/waagent/Lab.Good-1.0.0/HandlerManifest.json").exists()
+    assert len(list((bed.root / "lib/waagent/history").iterdir())) == 2
 
 
 def test_a_command_without_end_delays_neither_report_nor_stop(bed: Bed) -> None:

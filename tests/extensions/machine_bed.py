@@ -64,7 +64,13 @@ class Shelf(Jobs):
 class Bed:
     """One machine; ``restart`` is what a crash of the agent leaves to the next."""
 
-    def __init__(self, directory: Path, host: Optional[Host] = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        host: Optional[Host] = None,
+        shelf: Callable[[Host, Layout, dict[str, bytes]], Shelf] = Shelf,
+    ) -> None:
+        self._shelf = shelf
         self.state, self.logs = directory / "state", directory / "log"
         self.state.mkdir(exist_ok=True)
         places = Places(run=str(directory / "run"), state=str(self.state))
@@ -78,7 +84,7 @@ class Bed:
         self.restart()
 
     def restart(self) -> None:
-        self.jobs = Shelf(self.host, self.layout, self.packages)
+        self.jobs = self._shelf(self.host, self.layout, self.packages)
         self.machine = Machine(
             self.host,
             self.layout,

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The extension machine through SIGKILL at each state write: nothing lost, nothing run twice.
+"""The extension machine with real commands through SIGKILL at state writes, and on a full disk.
 
-A state write is a rename(2): what comes before leaves a neighbour only.  With ``KILL_AT=change`` in
-the environment each open for writing, removal and new directory is a point too (216 of them, all
-good when this was written, 158 s).
+``python -m tests.kills extensions`` kills it at each change of each step, with commands that take
+no time; here some points are tried with the shell that keeps a command's record.
 """
 
 from __future__ import annotations
@@ -12,10 +11,8 @@ import errno
 import json
 import os
 import shutil
-import signal
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,8 @@ import pytest
 from osdrivers.errors import NoSpace
 from osdrivers.host import Host
 from tests.extensions.machine_bed import NAME, Bed, handler, package
+from tests.killing.everywhere import sampled
+from tests.killing.points import Points, run
 
 pytestmark = pytest.mark.tools
 
@@ -37,49 +36,15 @@ exit 0
 PASSING = ("job-", ".agentcore-new", "progress.json")
 
 
-class Change:
-    """Counts changes of files, and dies at one of them."""
+def work(directory: Path, version: str) -> Callable[[Points], None]:
+    """Bring a version to its end."""
 
-    def __init__(self, fatal: int) -> None:
-        self.fatal, self.count = fatal, 0
+    def run(points: Points) -> None:
+        bed = made(directory)
+        bed.want(2, handler(version))
+        bed.run()
 
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        every = os.environ.get("KILL_AT") == "change"
-        opened = every and event == "open" and isinstance(arguments[2], int) and arguments[2] & 3
-        if opened and str(arguments[0]).startswith("/dev"):
-            return
-        more = ("os.remove", "os.rmdir", "os.mkdir") if every else ()
-        if opened or event in ("os.rename", "os.link", *more):
-            self.count += 1
-            if self.count == self.fatal:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-
-def work(directory: Path, version: str, fatal: int = 0) -> int:
-    """Bring a version to its end in a process of its own; the number of changes, 0 if killed."""
-    told, tell = os.pipe()
-    process = os.fork()
-    if process == 0:  # pragma: no cover - it never returns
-        status = 1
-        try:
-            change = Change(fatal)
-            sys.addaudithook(change)
-            bed = made(directory)
-            bed.want(2, handler(version))
-            bed.run()
-            os.write(tell, str(change.count).encode())
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(tell)
-    with open(told, "rb") as stream:
-        said = stream.read()
-    _, end = os.waitpid(process, 0)
-    if os.WIFSIGNALED(end):
-        assert os.WTERMSIG(end) == signal.SIGKILL and fatal
-        return 0
-    assert end == 0
-    return int(said)
+    return run
 
 
 def made(directory: Path) -> Bed:
@@ -105,24 +70,6 @@ def calls(directory: Path) -> list[str]:
     return (directory / "state/calls").read_text().splitlines()
 
 
-def through(tmp_path: Path, origin: Path, version: str) -> int:
-    sound = tmp_path / "sound"
-    shutil.copytree(origin, sound, symlinks=True)
-    changes = work(sound, version)
-    expected, ran = tree(sound), calls(sound)
-    for fatal in range(1, changes + 1):
-        here = tmp_path / "killed"
-        shutil.rmtree(here, ignore_errors=True)
-        shutil.copytree(origin, here, symlinks=True)
-        work(here, version, fatal)
-        work(here, version)
-        assert calls(here) == ran, f"killed at change {fatal} of {changes}"
-        assert tree(here) == expected, f"killed at change {fatal} of {changes}"
-        kept = json.loads((here / "state/extensions/progress.json").read_text())
-        assert kept["handled"] and not kept["failures"], f"killed at change {fatal}"
-    return changes
-
-
 @pytest.fixture
 def quick_path(tmp_path: Path) -> Iterator[Path]:
     """In memory, where there is such a place: nobody waits for a disk there."""
@@ -139,7 +86,20 @@ def test_an_update_killed_anywhere_is_finished_by_the_next_start(quick_path: Pat
     bed = made(origin)
     bed.want(1, handler())
     bed.run()
-    assert through(quick_path, origin, "1.1.0.0") > 30
+    sound = quick_path / "sound"
+    shutil.copytree(origin, sound)
+    whole = run(str(sound), work(sound, "1.1.0.0"), every=False)
+    assert len(whole.points) > 25
+    for fatal in sampled(len(whole.points), 4):
+        here = quick_path / "killed"
+        shutil.rmtree(here, ignore_errors=True)
+        shutil.copytree(origin, here)
+        run(str(here), work(here, "1.1.0.0"), fatal=fatal, every=False)
+        run(str(here), work(here, "1.1.0.0"), every=False)
+        assert calls(here) == calls(sound), whole.points[fatal - 1]
+        assert tree(here) == tree(sound), whole.points[fatal - 1]
+        kept = json.loads((here / "state/extensions/progress.json").read_text())
+        assert kept["handled"] and not kept["failures"], whole.points[fatal - 1]
 
 
 class Full(Host):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agentcore.extensions import layout
 from agentcore.extensions.errors import ExtensionError
 from agentcore.extensions.fetching import Fetcher, Partial
 from agentcore.extensions.layout import Installation, Layout
@@ -84,6 +85,18 @@ def test_a_package_that_is_there_already_is_not_fetched(bed: Bed) -> None:
     (bed.state / f"{NAME}__1.0.2.zip").write_bytes(good())
     bed.place()
     assert bed.fetched == ["https://a/m"]
+
+
+def test_what_is_half_removed_is_still_known_and_goes_whole(bed: Bed) -> None:
+    bed.place()
+    present = Installation(bed.host, bed.layout, NAME, "1.0.2")
+    present.set_state("Enabled")
+    bed.host.remove(present.directory, recursive=True)  # as a killed run leaves it
+    assert layout.installations(bed.host, bed.layout) == (present,)
+    assert layout.installed(bed.host, bed.layout, NAME) is None
+    present.remove()
+    assert layout.installations(bed.host, bed.layout) == ()
+    assert list((bed.state / "extensions").iterdir()) == []
 
 
 def test_an_installed_version_is_left_alone(bed: Bed) -> None:
