@@ -18,7 +18,8 @@ from typing import Any, Optional
 from osdrivers.errors import ConfigError, FileFailed
 from osdrivers.host import Host
 
-from .settings import LATER, Option, Settings, options
+from .option import Option
+from .settings import LATER, Settings, options
 
 _TRUE, _FALSE = ("y", "yes", "true", "1", "on"), ("n", "no", "false", "0", "off")
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .settings import LATER, Option
+from .option import Option
+from .settings import LATER
 
 
 def _known(key: str, default: Any, help: str, **check: Any) -> Option:

@@ -2,43 +2,20 @@
 """Every option of waagent.conf, declared once: key, type, default, check, help.
 
 A section is a frozen dataclass, a field an option; ``read`` in ``configuration.py`` fills them.
-Defaults are those that WALinuxAgent's generic configuration file has long had, so that an image
-behaves as its builder expects; where ours differ, the help says so.  Units are in the names.
+Defaults are those that WALinuxAgent's generic file has long had, so that an image behaves as its
+builder expects; where ours differ, the help says so.  Units are in the names.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any, Optional
+from dataclasses import dataclass, fields
+from typing import Optional
 
 from osdrivers.host import Places
 
+from .option import Option, option
+
 _PLACES = Places()
-
-
-@dataclass(frozen=True)
-class Option:
-    """One key of waagent.conf.
-
-    ``kind`` is ``bool int str path``; ``choices`` limits a str; ``least`` and ``most`` an int;
-    ``none`` says that the word None (or nothing) unsets it.
-    """
-
-    key: str
-    help: str
-    kind: str
-    default: Any
-    choices: tuple[str, ...] = ()
-    least: int = 0
-    most: int = 2**31 - 1
-    none: bool = False
-    historical: bool = False
-
-
-def option(key: str, default: Any, help: str, **check: Any) -> Any:
-    """Declare an option; its kind follows from the default unless ``kind`` is given."""
-    kind = check.pop("kind", None) or {bool: "bool", int: "int"}.get(type(default), "str")
-    return field(default=default, metadata={"option": Option(key, help, kind, default, **check)})
 
 
 @dataclass(frozen=True)
@@ -275,9 +252,7 @@ class DaemonSettings:
     log_format: str = option(
         "Logs.Format", "text", "lines for people or JSON objects", choices=("text", "json")
     )
-    store_limit_mib: int = option(
-        "Store.LimitMiB", 64, "what the agent's own files may take", least=1
-    )
+    store_limit_mib: int = option("Store.LimitMiB", 64, "what its own files may take", least=1)
     store_limit_files: int = option("Store.LimitFiles", 2000, "how many there may be", least=100)
     store_limit_days: int = option("Store.LimitDays", 30, "how long they are kept", least=1)
 
@@ -295,23 +270,21 @@ class Settings:
     daemon: DaemonSettings = DaemonSettings()
 
 
-# Keys that belong to parts of the agent that are not here yet: accepted, without effect.
-#: docs/administrator says so; each moves up when its owner arrives.
+#: Keys of parts that are not here yet: accepted, without effect.
 _LATER = """
-    AutoUpdate.Enabled AutoUpdate.GAFamily AutoUpdate.UpdateToLatestVersion
-    Autoupdate.Frequency CGroups.EnforceLimits CGroups.Enabled CGroups.Excluded
-    Debug.AgentCpuQuota Debug.AgentCpuThrottledTimeThreshold Debug.AgentMemoryQuota
-    Debug.CgroupCheckPeriod Debug.CgroupDisableOnProcessCheckFailure
-    Debug.CgroupDisableOnQuotaCheckFailure Debug.CgroupLogMetrics
-    Debug.EnableAgentMemoryUsageCheck Debug.EnableCgroupV2ResourceLimiting
-    Debug.EnableGAVersioning Debug.EnableRsmDowngrade Debug.EnableSignatureValidation
-    Debug.EtpCollectionPeriod Debug.FirewallRulesLogPeriod Debug.LogCollectorInitialDelay
-    Debug.SelfUpdateHotfixFrequency Debug.SelfUpdateRegularFrequency EnableOverProvisioning
-    Extensions.InitialGoalStatePeriod Home.Dir Host.NdDriverVersion Logs.Collect
-    Logs.CollectPeriod Logs.File Monitor.NetworkConfigurationChanges Network.Interface
-    OS.AllowHTTP OS.CheckRdmaDriver OS.EnableRDMA OS.PackageExtraConfig
-    OS.PersistentNetNames OS.RdmaRepository OS.SshdConfigPath OS.UpdateRdmaDriver
-    Role.ConfigurationConsumer Role.TopologyConsumer
+    AutoUpdate.Enabled AutoUpdate.GAFamily AutoUpdate.UpdateToLatestVersion Autoupdate.Frequency
+    CGroups.EnforceLimits CGroups.Enabled CGroups.Excluded Debug.AgentCpuQuota
+    Debug.AgentCpuThrottledTimeThreshold Debug.AgentMemoryQuota Debug.CgroupCheckPeriod
+    Debug.CgroupDisableOnProcessCheckFailure Debug.CgroupDisableOnQuotaCheckFailure
+    Debug.CgroupLogMetrics Debug.EnableAgentMemoryUsageCheck
+    Debug.EnableCgroupV2ResourceLimiting Debug.EnableGAVersioning Debug.EnableRsmDowngrade
+    Debug.EnableSignatureValidation Debug.EtpCollectionPeriod Debug.FirewallRulesLogPeriod
+    Debug.LogCollectorInitialDelay Debug.SelfUpdateHotfixFrequency
+    Debug.SelfUpdateRegularFrequency EnableOverProvisioning Extensions.InitialGoalStatePeriod
+    Home.Dir Host.NdDriverVersion Logs.Collect Logs.CollectPeriod Logs.File
+    Monitor.NetworkConfigurationChanges Network.Interface OS.AllowHTTP OS.CheckRdmaDriver
+    OS.EnableRDMA OS.PackageExtraConfig OS.PersistentNetNames OS.RdmaRepository
+    OS.SshdConfigPath OS.UpdateRdmaDriver Role.ConfigurationConsumer Role.TopologyConsumer
 """
 LATER = frozenset(_LATER.split())
 

@@ -9,7 +9,6 @@ poll.  Who calls decides when (``due_in_s``); nothing here waits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Callable, Optional
 
@@ -18,13 +17,14 @@ from osdrivers.errors import AgentError
 from osdrivers.host import Host
 
 from .arbitration import choose, newer
+from .artifactsprofile import on_hold
 from .certificates_child import Held
 from .desired import FAST_TRACK, Desired, RemoteAccess
 from .fasttrack import FastTrack
 from .goalstate import GoalState
 from .hostplugin import HostPlugin, Moved, NoSettings
+from .neededkeys import listed, missing_keys
 from .pace import NORMAL, Pace, Periods
-from .reading import flag, json_document, members
 from .retry import Clock
 from .update import Update
 from .wireserver import Stale, WireServer
@@ -34,8 +34,6 @@ SHARED_CONFIG = "SharedConfig.xml"
 STALE_LIMIT = 5
 #: So many polls are given to certificates that are not there before the rest goes on.
 CERTIFICATE_ATTEMPTS = 3
-PROFILE = "the artifacts profile"
-PROFILE_LIMIT_BYTES = 1024 * 1024
 #: Between two looks for certificates that are still not there.
 CERTIFICATE_RECHECK_S = 60.0
 
@@ -220,15 +218,15 @@ class Poller:
         else:
             remote, held = last.remote_access, last.certificates
             chosen = newer(wanted, last.desired) if wanted else last.desired
-        missing = self._missing(chosen)
+        missing = missing_keys(chosen, self._host)
         if missing and not fabric:
             held = self._refreshed(goal, held, notes)
-            missing = self._missing(chosen)
+            missing = missing_keys(chosen, self._host)
         if missing and self._attempts < CERTIFICATE_ATTEMPTS - 1:
             self._attempts += 1
-            raise Unreachable(f"{_listed(missing)} not sent yet, and needed by settings")
+            raise Unreachable(f"{listed(missing)} not sent yet, and needed by settings")
         if missing:
-            notes.append(f"{_listed(missing)} not on this machine, and needed by settings")
+            notes.append(f"{listed(missing)} not on this machine, and needed by settings")
         update = Update(goal, chosen, remote, held, missing, fabric, tuple(notes))
         return self._commit(update, wanted)
 
@@ -251,7 +249,7 @@ class Poller:
             return None
         self._owed_next_s = now_s + CERTIFICATE_RECHECK_S
         held = self._certificates(last.goal)
-        self._owed, missing = False, self._missing(last.desired)
+        self._owed, missing = False, missing_keys(last.desired, self._host)
         if (held, missing) == (last.certificates, last.missing):
             return None
         self._last = replace(last, certificates=held, missing=missing, fabric=False, notes=())
@@ -259,7 +257,8 @@ class Poller:
 
     def _chosen(self, document: Desired, wanted: Optional[Desired]) -> Desired:
         if document.artifacts_profile:
-            document = replace(document, on_hold=self._on_hold(document))
+            held = on_hold(document.artifacts_profile, self._plugin, self._fetch)
+            document = replace(document, on_hold=held)
         return choose(
             document,
             wanted,
@@ -267,22 +266,6 @@ class Poller:
             self._fast_track.last_ticks,
             lost=self._lost or not self._fast_track.enabled,
         )
-
-    def _on_hold(self, document: Desired) -> bool:
-        """What the artifacts profile says; one that is not to be had holds nothing up."""
-        try:
-            said = members(json_document(self._profile(document.artifacts_profile), PROFILE))
-        except AgentError:
-            return False
-        return flag(said.get("onhold")) is True
-
-    def _profile(self, uri: str) -> bytes:
-        try:
-            return self._plugin.artifact(uri, limit_bytes=PROFILE_LIMIT_BYTES, deadline_s=10.0)
-        except ServiceError:
-            if self._fetch is None:
-                raise
-            return self._fetch(uri)
 
     def _keep_shared_config(self, goal: GoalState) -> None:
         raw = self._server.shared_config(goal).raw
@@ -311,20 +294,7 @@ class Poller:
         self._owed = False
         return held
 
-    def _missing(self, desired: Desired) -> frozenset[str]:
-        """Needed thumbprints without a private key in the state directory."""
-        state = self._host.places.state
-        return frozenset(
-            thumbprint
-            for thumbprint in desired.thumbprints
-            if not self._host.exists(f"{state}/{thumbprint}.prv")
-        )
-
 
 def _differs(found: GoalState, last: GoalState) -> bool:
     """A machine that was moved or woken has another container and the same incarnation."""
     return (found.incarnation, found.container_id) != (last.incarnation, last.container_id)
-
-
-def _listed(thumbprints: Iterable[str]) -> str:
-    return f"certificate {', '.join(sorted(thumbprints))[:200]}"

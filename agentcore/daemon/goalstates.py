@@ -7,11 +7,12 @@ from typing import Optional
 
 from agentcore import history
 from agentcore.azure import storage
+from agentcore.azure.artifactsprofile import LIMIT_BYTES as PROFILE_LIMIT_BYTES
 from agentcore.azure.certificates_child import refresh
 from agentcore.azure.hostplugin import PORT, HostPlugin
 from agentcore.azure.http import Endpoint, parse_endpoint
 from agentcore.azure.pace import Pace, Periods
-from agentcore.azure.poller import PROFILE_LIMIT_BYTES, Poller
+from agentcore.azure.poller import Poller
 from agentcore.azure.retry import ONCE
 from agentcore.azure.transport import TransportKey
 from agentcore.azure.update import Update

@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from typing import Optional, Protocol
 
 from agentcore.settings import Settings
-from osdrivers.actions import EditFile, MakeDirectory, Plan, Remove, Run, WriteFile
+from osdrivers.actions import EditFile, MakeDirectory, Plan, Remove, WriteFile
 from osdrivers.api import Driver, Route, User
 from osdrivers.errors import AgentError, NotFound, Unsupported
 from osdrivers.executor import Task
-from osdrivers.host import Host, Secret
+from osdrivers.host import Secret
 
 from . import reports, resourcedisk
+from .customdata import CustomDataRun
 from .goal import Goal, WantedKey, custom_data
 from .instance import Marker
 
-CUSTOM_DATA_TIMEOUT_S = 3600.0
 UNKNOWN_INSTANCE = "unknown-instance"
 
 
@@ -263,45 +263,6 @@ class FirstBoot:
         marker = Marker.of(self.driver.host)
         if marker.content != self.materials.instance:
             yield WriteFile(marker.path, self.materials.instance.encode(), 0o600)
-
-
-@dataclass(frozen=True)
-class CustomDataRun:
-    """Whether custom data is still to be run on this machine.
-
-    Recorded as ``due`` before first boot's marker and as ``ran`` afterwards, so a crash between
-    runs it at the next boot, and what another agent ran long ago is never run again.
-    """
-
-    host: Host
-    token: str
-
-    @property
-    def path(self) -> str:
-        return f"{self.host.places.state}/custom-data"
-
-    @property
-    def due(self) -> bool:
-        return self.host.read(self.path, "") == f"due {self.token}\n"
-
-    @property
-    def over(self) -> bool:
-        return self.host.read(self.path, "") == f"ran {self.token}\n"
-
-    def record(self, state: str) -> WriteFile:
-        return WriteFile(self.path, f"{state} {self.token}\n".encode(), 0o600)
-
-    def plan(self) -> Plan:
-        """Run it, once: a failure is reported, not repeated at every boot."""
-        command = (f"{self.host.places.state}/CustomData",)
-        over = self.record("ran")
-        try:
-            yield Run(command, timeout_s=CUSTOM_DATA_TIMEOUT_S, booted=True)
-        except AgentError:
-            yield over
-            raise
-        if not self.host.offline:
-            yield over
 
 
 def later_boot(driver: Driver, settings: Settings, instance: str) -> Iterator[Task]:
