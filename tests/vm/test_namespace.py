@@ -15,7 +15,7 @@ import pytest
 
 pytestmark = pytest.mark.sandbox
 
-_LIMIT_S = 30
+_LIMIT_S = 120
 # What runs inside: the address of the platform, and a process that outlives nothing.
 _INSIDE = """\
 import subprocess, sys, time
@@ -27,8 +27,9 @@ print("up", flush=True)
 time.sleep(600)
 """
 _LAUNCH = """\
-import sys
+import signal, sys
 from lab.vm import namespace
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 namespace.stop_on_signals()
 sys.exit(namespace.run_inside(("inside", sys.argv[1])))
 """

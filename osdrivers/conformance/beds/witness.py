@@ -41,12 +41,14 @@ class HostState:
         Other beds that are open meanwhile are left out, and while there are any so is swap: the
         kernel lists it for all namespaces, without saying whose it is.
         """
-        others = {name for name, alive in loopdisk.kept().items() if alive}
+        others = _others()
+        loops = set(_loops())
+        others |= _others()  # those that were opened in this moment
         swaps = Path("/proc/swaps").read_text().splitlines()[1:]
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
         return cls(
             hostname=socket.gethostname(),
-            loops=tuple(sorted(set(_loops()) - others)),
+            loops=tuple(sorted(loops - others)),
             swaps=() if others else tuple(line.split()[0] for line in swaps),
             mounts=tuple(line.split(" ", 2)[2] for line in mounts),
             interfaces=tuple(sorted(name for _, name in socket.if_nameindex())),
@@ -64,6 +66,10 @@ class HostState:
                 new = sorted(set(after) - set(before)) if isinstance(before, tuple) else after
                 lines.append(f"{name}: {gone or 'nothing'} became {new or 'nothing'}")
         return tuple(lines)
+
+
+def _others() -> set[str]:
+    return {name for name, alive in loopdisk.kept().items() if alive}
 
 
 def _loops() -> Iterator[str]:
