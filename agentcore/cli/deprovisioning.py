@@ -12,11 +12,11 @@ from agentcore.errors import UsageError
 from agentcore.provisioning.deprovision import Deprovision
 from osdrivers import loader, trace
 from osdrivers.errors import NotPermitted, first_line
-from osdrivers.executor import Outcome, carry_out
+from osdrivers.executor import Observer, Outcome, carry_out
 
 from .arguments import configured, machine, parse, parser
 
-PARTIAL, DECLINED = 1, 1
+PARTIAL, DECLINED, INTERRUPTED = 1, 1, 130  # of a shell: 128 and SIGINT
 _USER = "+user"
 
 
@@ -54,7 +54,20 @@ def _deprovision(options: argparse.Namespace, user: bool) -> int:
     if not options.force and not _agreed(work, user, options.root):
         print("waagent: nothing was changed", file=sys.stderr)
         return DECLINED
-    return _ended(carry_out(work.tasks(), driver.host, show))
+    return carried_out(work, show)
+
+
+def carried_out(work: Deprovision, show: Observer) -> int:
+    """The exit status; an interrupt ends it between two steps, and the next run finds the rest."""
+    try:
+        return _ended(carry_out(work.tasks(), work.driver.host, show))
+    except KeyboardInterrupt:
+        print(
+            "waagent: interrupted: part of it is done, and no image can be made of this yet; "
+            "the same command again does the rest",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
 
 
 def _agreed(work: Deprovision, user: bool, root: str) -> bool:

@@ -7,6 +7,7 @@ Nothing outside the listed places is touched, no link is followed and no mount p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from agentcore.azure import ovf
 from agentcore.errors import Malformed
 from agentcore.extensions.layout import Layout
 from agentcore.settings import Settings
-from osdrivers.actions import Plan, Remove
+from osdrivers.actions import Plan, Remove, Verify
 from osdrivers.api import Driver
 from osdrivers.errors import Busy, UnsafeRefused, Unsupported
 from osdrivers.executor import Task
@@ -23,17 +24,41 @@ from osdrivers.host.jobs import RUNNING, WAITING, Jobs
 
 #: What an agent whose service was set up by hand, or its predecessor, is called.
 SERVICES = ("waagent", "walinuxagent")
+#: Directories that hold what is not ours: neither they nor what they lie in is ever emptied,
+#: whatever an option says.  Source: hier(7).
+SHARED = (
+    *("/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root"),
+    *("/run", "/sbin", "/srv", "/sys", "/tmp", "/usr/bin", "/usr/lib", "/usr/local"),  # noqa: S108
+    *("/usr/sbin", "/usr/share", "/var/cache", "/var/db", "/var/lib", "/var/log", "/var/run"),
+    *("/var/spool", "/var/tmp"),  # noqa: S108 - nothing is put there
+)
+#: Below these nothing is emptied either.
+CLOSED = (
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/proc",
+    "/sbin",
+    "/sys",
+    "/usr/bin",
+    "/usr/sbin",
+)
 
 
 @dataclass(frozen=True)
 class Deprovision:
-    """:param user: the account that provisioning made goes too, with its home.
-    :param extension_logs: directory of the extensions' logs."""
+    """:param user: the account that provisioning made goes too, with its home."""
 
     driver: Driver
     settings: Settings
     user: bool = False
-    extension_logs: str = "/var/log/azure"
+
+    @property
+    def extension_logs(self) -> str:
+        """Directory of the extensions' logs."""
+        return self.settings.extensions.log_dir
 
     def refuse(self) -> None:
         """:raises Busy: an extension's command runs.
@@ -80,7 +105,7 @@ class Deprovision:
         yield Task("extension-logs", lambda: emptied(driver.host, self.extension_logs),
                    required=False)  # fmt: skip
         yield Task("logs", cleanup.ensure_no_logs, required=False)
-        yield Task("state", lambda: emptied(driver.host, driver.host.places.state))
+        yield Task("state", lambda: self._state(account))
 
     def account(self) -> str:
         """The account that provisioning made, "" where its document is gone.
@@ -103,6 +128,13 @@ class Deprovision:
             raise UnsafeRefused(f"{name} is an account of the system", hint="without +user")
         return name
 
+    def _state(self, account: str) -> Plan:
+        """It alone tells which account was made, so it stays as long as that account does."""
+        users = self.driver.users
+        if account and users.get(account) is not None:
+            yield Verify(f"account {account} is gone", lambda: users.get(account) is None)
+        yield from emptied(self.driver.host, self.driver.host.places.state)
+
     def _layout(self) -> Layout:
         return Layout(self.driver.host.places.state, self.extension_logs)
 
@@ -124,7 +156,8 @@ def running(host: Host, layout: Layout) -> tuple[str, ...]:
 
 
 def whole(host: Host, directory: str) -> None:
-    """:raises UnsafeRefused: the directory is a link, or something is mounted right in it."""
+    """:raises UnsafeRefused: the directory is the system's, a link, or has a mount point in it."""
+    _refuse_shared(directory)
     found = host.status(directory, follow=False)
     if found is None:
         return
@@ -138,6 +171,19 @@ def whole(host: Host, directory: str) -> None:
             raise UnsafeRefused(
                 f"something is mounted at {below}", hint="unmount it first, if it may go"
             )
+
+
+def _refuse_shared(directory: str) -> None:
+    """:raises UnsafeRefused: what an option names as a directory of the agent's is the system's."""
+    plain = os.path.normpath(directory)
+    above = plain.rstrip("/") + "/"
+    if any(each == plain or each.startswith(above) for each in SHARED) or any(
+        plain.startswith(f"{each}/") for each in CLOSED
+    ):
+        raise UnsafeRefused(
+            f"{directory} holds more than the agent's files, so it is not emptied",
+            hint="give Lib.Dir and Extension.LogDir directories of their own",
+        )
 
 
 def emptied(host: Host, directory: str) -> Plan:

@@ -14,40 +14,14 @@ from agentcore.cli import main
 from agentcore.extensions.layout import Layout
 from agentcore.provisioning.deprovision import running
 from osdrivers.host import Host
-from tests.agentcore.documents import ovf
+from tests.agentcore.provisioned import laid_out, tree
 
 COMMAND = "import sys; from agentcore.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 @pytest.fixture
 def root(tmp_path: pathlib.Path) -> pathlib.Path:
-    made = tmp_path / "root"
-    for path, text in (
-        ("etc/os-release", "ID=debian\nVERSION_ID=12\n"),
-        (
-            "etc/passwd",
-            "root:x:0:0::/root:/bin/sh\nazureuser:x:1000:1000::/home/azureuser:/bin/sh\n",
-        ),
-        ("etc/group", "root:x:0:\nazureuser:x:1000:\n"),
-        ("etc/shadow", "root:*:19000::::::\nazureuser:*:19000::::::\n"),
-        ("etc/hostname", "web-1\n"),
-        ("etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
-        ("etc/ssh/ssh_host_rsa_key", "secret\n"),
-        ("etc/ssh/sshd_config", "Port 22\n"),
-        ("var/lib/dhcp/dhclient.leases", "lease {}\n"),
-        ("var/lib/waagent/provisioned", "id"),
-        ("var/lib/waagent/Acme.Handler-1.0/config/0.settings", "{}"),
-        ("var/log/azure/Acme.Handler/CommandExecution.log", "out"),
-        ("home/azureuser/kept", "mine"),
-    ):
-        (made / path).parent.mkdir(parents=True, exist_ok=True)
-        (made / path).write_text(text)
-    (made / "var/lib/waagent/ovf-env.xml").write_bytes(ovf())
-    return made
-
-
-def tree(root: pathlib.Path) -> dict[str, bytes]:
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    return laid_out(tmp_path / "root")
 
 
 def answered(text: str, *words: str) -> subprocess.CompletedProcess[str]:

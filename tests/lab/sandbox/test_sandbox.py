@@ -14,7 +14,8 @@ from lab.platform.machine import Machine
 from lab.sandbox import Sandbox, sandbox
 from lab.sandbox.interpreter import Interpreter
 from osdrivers.conformance.beds.witness import HostState
-from osdrivers.errors import NotFound
+from osdrivers.errors import Busy, NotFound
+from tests.agentcore.documents import ovf
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.alone]
 
@@ -74,6 +75,29 @@ def test_what_holds_secrets_lies_in_memory_that_ends_with_the_sandbox(made: Sand
     found = os.stat(made.bed.scratch)
     device = f" {os.major(found.st_dev)}:{os.minor(found.st_dev)} "
     assert device not in Path("/proc/self/mountinfo").read_text()
+
+
+def test_a_machine_at_work_is_not_generalised_by_mistake_and_its_user_goes_on_purpose(
+    made: Sandbox,
+) -> None:
+    """The last one in this guest: afterwards it has no identity."""
+    state, user = "/var/lib/waagent", "generalised"
+    record, document = f"{state}/extensions/acme-enable", ovf(user_name=user).decode()
+    says(made, f"useradd -m -G sudo {user} && mkdir -p {record} && touch /home/{user}/mine")
+    made.bed.guest.run(("tee", f"{state}/ovf-env.xml"), stdin=document.encode())
+    refused = made.agent("deprovision+user")
+    assert (refused.status, "command runs" in refused.stderr) == (Busy.exit_status, True)
+    says(made, f"rm -r {record}")
+    asked = made.agent("deprovision+user")
+    assert (asked.status, "nothing was changed" in asked.stderr) == (1, True)
+    assert says(made, f"ls {state}/ovf-env.xml /home/{user}/mine")
+    done = made.agent("-force", "-deprovision+user")
+    assert done.status == 0, done.stderr
+    left = f"getent passwd {user}; getent group {user}; ls -d /home/{user}; ls -A {state}"
+    ended = made.bed.guest.run(("sh", "-c", f"{left}; cat /etc/machine-id"))
+    assert ended.stdout == ""
+    again = made.agent("deprovision+user", "--plan")
+    assert (again.status, again.stdout) == (0, "wrapped\n")
 
 
 def test_a_tree_without_python_cannot_run_the_agent(tmp_path: Path) -> None:
