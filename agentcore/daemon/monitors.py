@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from typing import Callable
 
+from agentcore.provisioning.naming import PUBLISHED
 from osdrivers.errors import AgentError
 from osdrivers.watching import DhcpClientWatch, HostNameWatch, StaleNamesWatch
 
@@ -13,8 +14,6 @@ from . import accounts
 from .applying import Applier
 from .frame import Frame
 from .scheduler import Task
-
-PUBLISHED = "published_hostname"
 
 
 class HostNameMonitor:

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Callable
 
 from agentcore.errors import UsageError
+from agentcore.provisioning import naming
 from agentcore.provisioning.link import Link
 from agentcore.provisioning.tasks import routes_task
 from agentcore.settings import Settings
-from osdrivers.actions import Plan
 from osdrivers.api import Driver, Route
-from osdrivers.errors import InvalidInput, NotFound
+from osdrivers.errors import InvalidInput
 from osdrivers.executor import Task
 
 #: Linux up to this version panics or slows down with the virtual NUMA of the host.
@@ -73,15 +73,7 @@ def _firewall(driver: Driver, settings: Settings, words: Sequence[str]) -> Itera
 def _host_name(driver: Driver, settings: Settings, words: Sequence[str]) -> Iterator[Task]:
     """``NAME``: tell the DHCP server of it."""
     (name,) = _counted(words, 1)
-
-    def plan() -> Plan:
-        network, links = driver.network, driver.links
-        primary = network.primary() if network is not None else None
-        if links is None or primary is None:
-            raise NotFound("no interface with a DHCP client to publish the name with")
-        yield from links.ensure_published(primary.name, name)
-
-    yield Task("publish-name", plan)
+    yield Task("publish-name", lambda: naming.publish(driver, name))
 
 
 def _routes(driver: Driver, settings: Settings, words: Sequence[str]) -> Iterator[Task]:

@@ -2,8 +2,8 @@
 """One provisioning from its first look at the machine to its last report.
 
 The machine is made usable whether or not the platform answers; the platform is told as soon as
-it does.  Ready is reported when the machine can be logged in to, and what belongs to every boot
-(temporary disk, swap, custom data) follows it.
+it does.  Ready is reported when the machine can be logged in to; its name for the DHCP server and
+what belongs to every boot (temporary disk, swap, custom data) follow it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from osdrivers.api import Driver
 from osdrivers.errors import AgentError, first_line
 from osdrivers.executor import Task
 
-from . import cloudinit, reports
+from . import cloudinit, naming, reports
 from .goal import Goal, goal_of
 from .instance import Marker, instance_id
 from .link import Link
@@ -116,7 +116,7 @@ class Session:
             raise
         self.run.say("the machine can be logged in to")
         late = reports.ready(self.run)
-        self.run.carry(*boot.every_boot())
+        self.run.carry(*naming.at_first_boot(self.driver, goal.host_name), *boot.every_boot())
         _raise(late)
 
     def _certificates(self, goal: Goal) -> Optional[Link]:

@@ -135,6 +135,8 @@ def _platform(stage: Stage, found: dict[str, str]) -> None:
     first = reports[0]
     order = f"{first.state} {first.substatus}, then {len(reports) - 1} more"
     stage.check("told-starting", first.state == "NotReady" and first.substatus != "", order)
+    names = stage.network.host_names()
+    stage.check("hostname-published", names[-1:] == (stage.machine.hostname,), names)
     stage.check("protocol", not stage.platform.violations, stage.platform.violations or "kept")
     sent = [one.get("CertificateThumbprint", "") for one in stage.platform.role_properties]
     fingerprints = _fingerprints(stage)

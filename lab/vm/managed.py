@@ -7,12 +7,14 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Callable
 
 from lab.handlers import Sample
 from lab.handlers.offering import offered
 from lab.platform import status
-from osdrivers.errors import OperationError
+from lab.platform.machine import RemoteUser
+from osdrivers.errors import CommandFailed, OperationError
 
 from .stage import Stage
 
@@ -21,6 +23,7 @@ SECRET = "a protected setting"
 UNIT = "waagent.service"
 _STATUS_LIMIT_S = 500.0
 _LOOK_S = 2.0
+_PATIENCE_S = 120.0
 _SETTLED = "until grep -q 'settled.: true' /run/waagent/status.json; do sleep 1; done"
 _QUESTIONS = {
     "settled": f'timeout 400 sh -c "{_SETTLED}"; echo $?',
@@ -105,6 +108,45 @@ def known_again(stage: Stage) -> None:
         f"timeout {_STATUS_LIMIT_S:g} sh -c '{knows}'", limit_s=_STATUS_LIMIT_S + 60
     )
     inside(stage, ("install", "enable"))
+
+
+def renamed(stage: Stage) -> None:
+    """A new host name is published to the DHCP server, by a unit outside the daemon's sandbox."""
+    name = f"{stage.machine.hostname}-anew"
+    stage.guest.as_root(f"hostnamectl set-hostname {name}")
+    deadline_s = time.monotonic() + _STATUS_LIMIT_S
+    while name not in stage.network.host_names() and time.monotonic() < deadline_s:
+        stage.look()
+        time.sleep(_LOOK_S)
+    names = stage.network.host_names()
+    stage.check("new-name-published", name in names, names[-3:])
+
+
+def lent(stage: Stage) -> None:
+    """An account that the platform lends can be logged in to, and goes when it is withdrawn."""
+    user = RemoteUser("lent", "Lent-for-a-while 7 <&>")
+    wait = "timeout 400 sh -c 'until {} getent passwd lent; do sleep 2; done'"
+    stage.platform.push(stage.platform.machine.changed(users=(user,)))
+    stage.guest.as_root(wait.format(""), limit_s=_STATUS_LIMIT_S)
+    borrower = replace(stage.guest, user=user.name, password=user.password)
+    with stage.report.trial(stage.name, "lent-account"):
+        # The account is there before its password is.
+        said = _patiently(lambda: borrower.by_password("id", "-un"))
+        stage.check("lent-account", said.strip() == user.name, said)
+    stage.platform.push(stage.platform.machine.changed(users=()))
+    stage.guest.as_root(wait.format("!"), limit_s=_STATUS_LIMIT_S)
+    stage.check("lent-account-goes", True, "getent does not know it any more")
+
+
+def _patiently(ask: Callable[[], str]) -> str:
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except CommandFailed:
+            if time.monotonic() > deadline_s:
+                raise
+        time.sleep(_LOOK_S)
 
 
 def _told(stage: Stage, found: Mapping[str, str]) -> None:

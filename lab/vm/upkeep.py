@@ -48,6 +48,8 @@ def upkeep(bench: Bench) -> None:
     ):
         stage.switch_on()
         stage.wait_final_report()
+        managed.renamed(stage)
+        managed.lent(stage)
         managed.push(stage, Sample(managed.HANDLER, temper="deaf"), settings={}, sequence=0)
         managed.wait_status(stage, handler=managed.HANDLER, status="transitioning")
         _upgraded(stage)
