@@ -34,8 +34,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root: accounts own files"),
 ]
 MACHINE = Path(__file__).parents[1] / "machines" / "debian-12"
-STATE = "/var/lib/waagent"
-DISC = ".machine/volumes/sr0/ovf-env.xml"
+STATE, DISC = "/var/lib/waagent", ".machine/volumes/sr0/ovf-env.xml"
 
 
 class FastClock:
@@ -265,8 +264,8 @@ def test_an_image_that_was_another_machine_keeps_accounts_and_tells_the_platform
 
 
 def test_where_nobody_provisions_ready_is_all_that_is_said(host, platform):
-    settings = Settings(provisioning=ProvisioningSettings(agent="disabled"))
-    Boot(host, platform, settings=settings).at_boot()
+    disabled = Settings(provisioning=ProvisioningSettings(agent="disabled"))
+    Boot(host, platform, settings=disabled).at_boot()
     assert states(platform) == ["Ready"]
     with pytest.raises(NotFound):
         host.owner(Machine.example().user)
@@ -277,9 +276,10 @@ def test_cloud_init_is_waited_for(host, platform, tmp_path):
 
     def meanwhile() -> None:
         waited.append(1)
+        state = tmp_path / "root" / STATE.lstrip("/")
         if len(waited) == 5:
-            (tmp_path / "root" / STATE.lstrip("/")).mkdir(parents=True, exist_ok=True)
-            (tmp_path / "root" / STATE.lstrip("/") / "ovf-env.xml").write_bytes(ovf())
+            state.mkdir(parents=True, exist_ok=True)
+            (state / "ovf-env.xml").write_bytes(ovf())
         if len(waited) == 8:
             key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"
             (tmp_path / "root/etc/ssh/ssh_host_ed25519_key.pub").write_text(f"{key} x\n")
@@ -294,8 +294,7 @@ def test_cloud_init_is_waited_for(host, platform, tmp_path):
 
 
 def test_cloud_init_that_never_comes_is_reported_within_the_deadline(host, platform):
-    settings = Settings(provisioning=ProvisioningSettings(agent="cloud-init"))
-    clock = FastClock()
+    settings, clock = Settings(provisioning=ProvisioningSettings(agent="cloud-init")), FastClock()
     with pytest.raises(Exception, match="ovf-env"):
         Boot(host, platform, settings=settings, clock=clock).at_boot()
     assert clock.now - 1000.0 < 20 * 60

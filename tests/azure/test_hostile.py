@@ -17,7 +17,7 @@ from agentcore.azure.desired import STATES, Desired
 from agentcore.errors import Malformed
 from tests.azure import goals
 from tests.azure.samples import captured
-from tests.azure.test_desired import REMOTE
+from tests.azure.wishes import REMOTE
 
 ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 10**30, 1.5, "", "x", "../x", "\ud800", [], [None], ["x"], [[]],

@@ -3,49 +3,17 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from agentcore.azure import goalstate, health
 from agentcore.azure.goalstate import GoalState, NoRoleInstance
-from agentcore.azure.http import Client, Endpoint
-from agentcore.azure.retry import RetryPolicy
-from agentcore.azure.wireserver import Stale, WireServer
+from agentcore.azure.wireserver import Stale
 from agentcore.errors import Malformed, Refused, ServiceError, Throttled, Unreachable
-from tests.azure.samples import HOSTING, SHARED, VERSIONS, captured, goal_state
-from tests.azure.servers import Behaviour, PretendClock, Server, answers, ok, resets, silent, status
+from tests.azure.samples import HOSTING, VERSIONS, captured, goal_state
+from tests.azure.servers import Behaviour, answers, ok, resets, silent, status
+from tests.azure.wire_bed import HOME, NEW, wire
 
-HOME = Endpoint("127.0.0.1", 8080)
 OLD = goal_state(incarnation="6")
-NEW = goal_state(incarnation="7")
-
-
-class Wire:
-    """A wire server, its client, and the time that client pretends to wait."""
-
-    def __init__(self, server: Server, deadline_s: float) -> None:
-        self.server = server
-        self.clock = PretendClock()
-        self.client = WireServer(
-            server.endpoint,
-            self.clock,
-            retry=RetryPolicy(deadline_s=60, first_s=1, factor=2, cap_s=15, jitter=0),
-            client=Client(server.endpoint, deadline_s=deadline_s),
-        )
-
-    def sent(self) -> list[str]:
-        return [request.decode().partition(" HTTP/1.1\r\n")[0] for request in self.server.requests]
-
-
-@contextmanager
-def wire(*behaviours: Behaviour, deadline_s: float = 60.0) -> Iterator[Wire]:
-    with Server(*behaviours) as server:
-        made = Wire(server, deadline_s)
-        with made.client:
-            yield made
 
 
 def test_the_version_is_negotiated_without_special_headers() -> None:
@@ -145,59 +113,6 @@ def test_a_value_that_cannot_be_used_is_malformed(name: str, value: str) -> None
         goalstate.parse_goal_state(f"{before}<{name}>{value}</{name}>{after}".encode(), HOME)
 
 
-# ---- URIs in documents
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "http://127.0.0.1:8080/a?b=c",
-        "http://168.63.129.16:80/a?b=c",
-        "http://168.63.129.16/a?b=c",
-        "/a?b=c",
-    ],
-)
-def test_a_document_of_the_endpoint_is_asked_of_the_endpoint(uri: str) -> None:
-    assert goalstate.target_on(HOME, uri, "SharedConfig") == "/a?b=c"
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "http://192.0.2.1/a",
-        "http://127.0.0.1/a",
-        "http://127.0.0.1:8081/a",
-        "http://168.63.129.16:8080/a",
-        "http://168.63.129.16@192.0.2.1/a",
-        "http://168.63.129.16.example.org/a",
-        "https://168.63.129.16/a",
-        "ftp://168.63.129.16/a",
-        "file:///etc/shadow",
-        "//192.0.2.1/a",
-        "http://192.0.2.1\\@168.63.129.16/a",
-        "http://168.63.129.16",
-        "/a b",
-        "/a\r\nHost: evil",
-        "/a#fragment",
-        "a/b",
-        "/ä",
-    ],
-)
-def test_a_document_never_leads_to_another_host(uri: str) -> None:
-    with pytest.raises(Malformed, match="SharedConfig"):
-        goalstate.target_on(HOME, uri, "SharedConfig")
-
-
-def test_a_goal_state_that_points_elsewhere_is_refused_whole() -> None:
-    with wire(ok(goal_state(base="http://192.0.2.1"))) as made:
-        with pytest.raises(Malformed, match=r"192\.0\.2\.1"):
-            made.client.goal_state()
-        assert len(made.sent()) == 1
-
-
-# ---- fresh, stale, gone
-
-
 def test_a_goal_state_without_a_role_instance_is_asked_for_again() -> None:
     empty = ok(goal_state(instance=False))
     with wire(empty, empty, ok(NEW)) as made:
@@ -259,99 +174,6 @@ def test_a_document_that_is_refused_is_not_asked_for_again() -> None:
     assert len(made.sent()) == 2
 
 
-# ---- the other documents
-
-
-def test_the_hosting_configuration_has_the_names() -> None:
-    with wire(ok(NEW), ok(HOSTING)) as made:
-        found = made.client.hosting_config(made.client.goal_state())
-    assert (found.vm_name, found.role_name, found.deployment) == ("vm_IN_0", "role", "tenant")
-    assert found.raw == HOSTING
-    bare = goalstate.parse_hosting_config(b"<HostingEnvironmentConfig/>")
-    assert (bare.vm_name, bare.role_name, bare.deployment) == ("", "", "")
-
-
-def test_captured_hosting_and_shared_configurations_are_read() -> None:
-    hosting = goalstate.parse_hosting_config(captured("hosting_env.xml"))
-    assert (hosting.vm_name, hosting.role_name) == ("MachineRole_IN_0", "MachineRole")
-    assert hosting.deployment == "db00a7755a5e4e8a8fe4b19bc3b330c3"
-    assert goalstate.parse_shared_config(captured("shared_config.xml")).rdma_address == ""
-
-
-def test_the_shared_configuration_has_the_rdma_values_and_stays_as_it_is() -> None:
-    with wire(ok(NEW), ok(SHARED)) as made:
-        found = made.client.shared_config(made.client.goal_state())
-    assert (found.rdma_address, found.rdma_mac) == ("172.16.5.99", "00:15:5d:33:ff:1d")
-    assert found.raw == SHARED
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (b"00155D33FF1D", b"00155D33FF"),
-        (b"00155D33FF1D", b"; rm -rf / ;"),
-        (b"172.16.5.99", b"172.16.5.999"),
-        (b"172.16.5.99", b"172.16.5"),
-        (b' rdmaIPv4Address="172.16.5.99"', b""),
-    ],
-)
-def test_rdma_values_that_are_none_are_malformed(old: bytes, new: bytes) -> None:
-    with pytest.raises(Malformed, match="RDMA"):
-        goalstate.parse_shared_config(SHARED.replace(old, new))
-
-
-def certificate_file(content: bytes) -> bytes:
-    return b"<CertificateFile><Version>2015-04-05</Version>" + content + b"</CertificateFile>"
-
-
-def test_certificates_are_asked_for_with_our_certificate_and_cipher() -> None:
-    document = certificate_file(
-        b"<Incarnation>7</Incarnation><Format>Pkcs7BlobWithPfxContents</Format><Data>\n"
-        + base64.encodebytes(b"\x30\x82 enveloped")
-        + b"</Data>"
-    )
-    with wire(ok(NEW), ok(document)) as made:
-        found = made.client.certificates(made.client.goal_state(), "TUlJ", "AES128_CBC")
-    assert (found.data, found.incarnation) == (b"\x30\x82 enveloped", "7")
-    assert b"\r\nx-ms-cipher-name: AES128_CBC\r\n" in made.server.requests[1]
-    assert b"\r\nx-ms-guest-agent-public-x509-cert: TUlJ\r\n" in made.server.requests[1]
-
-
-def test_no_certificates_are_no_error() -> None:
-    assert goalstate.parse_certificate_file(certificate_file(b"")).data == b""
-    other = goalstate.parse_certificate_file(
-        certificate_file(b"<Format>Other</Format><Data>????</Data>")
-    )
-    assert other.data == b""
-    assert "'Other'" in other.warning
-    bare = NEW.replace(b"Certificates>", b"Other>")
-    with wire(ok(bare)) as made:
-        found = made.client.certificates(made.client.goal_state(), "TUlJ", "AES128_CBC")
-    assert found.data == b""
-    assert len(made.sent()) == 1
-
-
-@pytest.mark.parametrize("data", [b"<Data>!!!</Data>", b"<Data>QUF</Data>"])
-def test_certificates_that_are_not_base64_are_malformed(data: bytes) -> None:
-    with pytest.raises(Malformed, match="base64"):
-        goalstate.parse_certificate_file(certificate_file(data))
-
-
-@pytest.mark.parametrize("data", [b"", b"<html>404</html>", b"<GoalState>", b"\x00"])
-def test_a_document_of_another_kind_is_malformed(data: bytes) -> None:
-    for parse in (
-        goalstate.parse_hosting_config,
-        goalstate.parse_shared_config,
-        goalstate.parse_certificate_file,
-        goalstate.supported_versions,
-    ):
-        with pytest.raises(Malformed):
-            parse(data)
-
-
-# ---- reports
-
-
 def test_health_is_reported_with_the_identity_of_the_goal_state() -> None:
     with wire(ok(NEW), ok()) as made:
         made.client.report_health(made.client.goal_state(), health.STARTING)
@@ -379,9 +201,6 @@ def test_the_fingerprint_is_accepted_only_with_202() -> None:
             made.client.report_fingerprint(goal, "aa:bb")
     assert made.sent()[1] == "POST /machine?comp=roleProperties"
     assert b'value="aabb"' in made.server.requests[1]
-
-
-# ---- a server that does not do its part
 
 
 @pytest.mark.parametrize(
