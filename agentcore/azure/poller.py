@@ -16,6 +16,7 @@ from agentcore.errors import ServiceError, Unreachable
 from osdrivers.errors import AgentError
 from osdrivers.host import Host
 
+from . import sharedconfig
 from .arbitration import choose, newer
 from .artifactsprofile import on_hold
 from .certificates_child import Held
@@ -26,10 +27,10 @@ from .hostplugin import HostPlugin, Moved, NoSettings
 from .neededkeys import listed, missing_keys
 from .pace import NORMAL, Pace, Periods
 from .retry import Clock
+from .unread import Unread
 from .update import Update
 from .wireserver import Stale, WireServer
 
-SHARED_CONFIG = "SharedConfig.xml"
 #: So many polls in a row may show an older incarnation before it is believed.
 STALE_LIMIT = 5
 #: So many polls are given to certificates that are not there before the rest goes on.
@@ -69,6 +70,7 @@ class Poller:
         self._attempts = 0
         self._owed = False
         self._owed_next_s = 0.0
+        self._unread = Unread(clock)
         #: Why the host plugin was of no use at the last poll, or None.
         self.plugin_failure: Optional[AgentError] = None
 
@@ -140,6 +142,7 @@ class Poller:
     def _poll(self) -> Optional[Update]:
         goal = self._goal()
         fabric = self._last is None or _differs(goal, self._last.goal)
+        fabric = fabric or self._unread.due()
         wanted = self._vm_settings(forced=fabric)
         if self._fast_track.supported:
             self._lost = False
@@ -210,8 +213,9 @@ class Poller:
         notes: list[str] = []
         last = self._last
         if fabric or last is None:
-            document = self._server.extensions_config(goal)
-            self._keep_shared_config(goal)
+            read = lambda: self._server.extensions_config(goal)  # noqa: E731
+            document = self._unread.ask(read, wanted, notes)
+            sharedconfig.keep(self._host, self._server.shared_config(goal).raw)
             remote = self._remote_access(goal)
             held = self._refreshed(goal, () if last is None else last.certificates, notes)
             chosen = self._chosen(document, wanted)
@@ -266,12 +270,6 @@ class Poller:
             self._fast_track.last_ticks,
             lost=self._lost or not self._fast_track.enabled,
         )
-
-    def _keep_shared_config(self, goal: GoalState) -> None:
-        raw = self._server.shared_config(goal).raw
-        path = f"{self._host.places.state}/{SHARED_CONFIG}"
-        if self._host.read_bytes(path, b"") != raw:
-            self._host.write(path, raw, mode=0o600)
 
     def _remote_access(self, goal: GoalState) -> RemoteAccess:
         if not goal.remote_access:
