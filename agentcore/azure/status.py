@@ -232,24 +232,26 @@ def _substatus(one: Substatus) -> dict[str, Any]:
     }
 
 
-def fitted(extension: ExtensionStatus) -> ExtensionStatus:
+def fitted(extension: ExtensionStatus, limit: int = EXTENSION_LIMIT) -> ExtensionStatus:
     """The status, cut if it is longer than the platform takes.
 
     The message is cut first, then names and messages of the parts; of these, the first stay that
     fit together.
+
+    :param limit: in characters of its status as JSON; what is cut has a quarter of it at most.
     """
-    if _size(extension) <= EXTENSION_LIMIT:
+    if _size(extension) <= limit:
         return extension
+    most = min(MESSAGE_LIMIT, limit // 4)
     shorter = replace(
         extension,
-        message=_cut(extension.message, MESSAGE_LIMIT),
-        operation=extension.operation[:MESSAGE_LIMIT],
+        message=_cut(extension.message, most),
+        operation=extension.operation[:most],
         substatuses=(),
     )
-    left, kept = EXTENSION_LIMIT - _size(shorter), []
+    left, kept, most = limit - _size(shorter), [], min(SUBSTATUS_LIMIT, limit // 4)
     for one in extension.substatuses:
-        name, message = _cut(one.name, SUBSTATUS_LIMIT), _cut(one.message, SUBSTATUS_LIMIT)
-        short = replace(one, name=name or "", message=message)
+        short = replace(one, name=_cut(one.name, most) or "", message=_cut(one.message, most))
         left -= len(json.dumps(_substatus(short))) + 2
         if left < 0:
             break

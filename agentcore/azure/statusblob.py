@@ -18,8 +18,9 @@ from .desired import StatusBlob
 from .hostplugin import HostPlugin, Moved
 from .pace import Pace, Periods
 from .retry import Clock
-from .status import Report, document
+from .status import Report
 from .storage import Put, puts
+from .wholereport import whole
 
 #: How long an unchanged report is not sent again.
 UNCHANGED_S = 60.0
@@ -78,7 +79,7 @@ class StatusReporter:
             if blob is None:
                 raise NoPlace("the goal state names no place for the status report")
             stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._now()))
-            self._put(puts(blob, document(report, stamp), stamp))
+            self._put(puts(blob, whole(report, stamp), stamp))
         except AgentError as error:
             self._failing = True
             self._again.failed(self._clock.monotonic(), error)
