@@ -27,7 +27,8 @@ deb() {
     tar -xpf "$tarball" -C "$work/deb" --no-same-owner
     profiles=
     [ "$tests" = yes ] || profiles='nocheck'
-    (cd "$work/deb/$version" && DEB_BUILD_OPTIONS="$profiles" DEB_BUILD_PROFILES="$profiles" \
+    options="parallel=$(getconf _NPROCESSORS_ONLN) $profiles"
+    (cd "$work/deb/$version" && DEB_BUILD_OPTIONS="$options" DEB_BUILD_PROFILES="$profiles" \
         dpkg-buildpackage -us -uc --build=full >"$work/deb.log" 2>&1) ||
         { tail -40 "$work/deb.log" >&2; exit 1; }
     cp "$work"/deb/*.deb "$work"/deb/*.dsc "$work"/deb/*.tar.* "$work"/deb/*.changes \

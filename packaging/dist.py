@@ -14,8 +14,8 @@ import os
 import re
 import sys
 import tarfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -46,6 +46,13 @@ def placed() -> Iterator[tuple[str, Path]]:
         yield inside, path
         if inside.startswith("packaging/deb/"):
             yield "debian/" + inside[len("packaging/deb/") :], path
+
+
+def directories(names: Iterable[str]) -> list[str]:
+    """Those that the files are in: unpacked without an entry of its own, one has a mode by the
+    umask, and dpkg-source(1) packs that again."""
+    found = {str(parent) for name in names for parent in PurePosixPath(name).parents}
+    return sorted(found - {"."})
 
 
 def version() -> str:
@@ -81,6 +88,10 @@ def tarball() -> tuple[str, bytes]:
     name, when = f"agentcore-{version()}", moment()
     made, files = io.BytesIO(), []
     with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for place in directories(f"{name}/{inside}" for inside, _ in placed()):
+            entry = tarfile.TarInfo(place)
+            entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, 0o755, when
+            archive.addfile(entry)
         for inside, path in placed():
             info, content = member(f"{name}/{inside}", path, when)
             archive.addfile(info, io.BytesIO(content))

@@ -87,6 +87,7 @@ package_of() { # package_of TOOL COMMAND: what provides a command
         *:setpriv) echo util-linux ;;
         *:nft) echo nftables ;;
         *:firewall-cmd) echo firewalld ;;
+        apt-get:groff | dnf:groff) echo groff-base ;;
         apt-get:rpmbuild) echo rpm ;;
         apt-get:dpkg-buildpackage) echo dpkg-dev ;;
         apt-get:dh) echo debhelper ;;
@@ -150,7 +151,8 @@ if [ -e /etc/debian_version ]; then BOOT='update-grub grub-mkconfig'; fi # only 
 # The clients that tell a DHCP server the host name, and the server.
 LEASES='dnsmasq dhclient dhcpcd udhcpc dbus-daemon NetworkManager'
 PACKAGES='rpmbuild createrepo_c dnf zypper setfiles'
-TEST="$DEMO mkfs.xfs mkfs.btrfs mkfs.vfat $VOLUMES $FILTERS $BOOT $LEASES $PACKAGES"
+MANUALS='groff mandoc'
+TEST="$DEMO mkfs.xfs mkfs.btrfs mkfs.vfat $VOLUMES $FILTERS $BOOT $LEASES $PACKAGES $MANUALS"
 BUILD='dpkg-buildpackage dh dh_python3 lintian rpmbuild rpmlint'
 VM="$DEMO qemu-system-x86_64 qemu-img mmdebstrap dnsmasq setpriv dpkg-buildpackage dh dh_python3"
 
@@ -186,6 +188,18 @@ tools() { # tools SET: status 1 when something stays missing
     fi
     # shellcheck disable=SC2086
     say "missing: ${missing% }; as root: $(install_command "$manager" $packages)"
+    return 1
+}
+
+build_libraries() { # what the tests of a package's build import, by the names in its control file
+    command -v dpkg-checkbuilddeps >/dev/null 2>&1 || return 0
+    lacking=$(dpkg-checkbuilddeps packaging/deb/control 2>&1 | sed -n 's/.*dependencies: //p' |
+        sed 's/([^)]*)//g; s/ | [^ ]*//g')
+    [ -n "$lacking" ] || return 0
+    # shellcheck disable=SC2086 # a list of words
+    if is_root && install_packages apt-get $lacking; then return 0; fi
+    # shellcheck disable=SC2086
+    say "missing: $lacking; as root: $(install_command apt-get $lacking)"
     return 1
 }
 
@@ -269,6 +283,9 @@ environment() {
 case ${1:-} in
     environment) environment ;;
     tools) tools "${2:-}" || : ;;
-    need) tools "${2:-}" ;;
+    need)
+        tools "${2:-}"
+        if [ "${2:-}" = packages ]; then build_libraries; fi
+        ;;
     *) die "usage: scripts/bootstrap.sh environment | tools SET | need SET" ;;
 esac

@@ -7,6 +7,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -27,6 +28,14 @@ def root(tmp_path: pathlib.Path) -> pathlib.Path:
     return laid_out(tmp_path / "root")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A build in the background begins with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Interrupt:
     """Ctrl-C at the n-th event; ``seen`` counts them."""
 
@@ -44,8 +53,8 @@ def deprovisioned(root: pathlib.Path, interrupt: Interrupt) -> int:
     return carried_out(Deprovision(driver, Settings()), interrupt)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_after_an_interrupt_at_any_event_a_second_run_comes_to_the_same_end(tmp_path, capsys):
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     whole, never = laid_out(tmp_path / "whole"), Interrupt(0)
     assert deprovisioned(whole, never) == 0
     assert never.seen > 12
