@@ -73,9 +73,13 @@ def copy(directory: str) -> None:
 
 
 def passes(directory: str, arguments: list[str]) -> bool:
-    """Whether tests succeed in a copy.  :raises RuntimeError: none was run."""
+    """Whether tests succeed in a copy, on the machine they name.
+
+    :raises RuntimeError: none was run.
+    """
+    options = ("-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--thorough")
     ended = subprocess.run(
-        (sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments),
+        (sys.executable, *options, *arguments),
         cwd=directory,
         env={**os.environ, "PYTHONPATH": f"{directory}{os.pathsep}{directory}/freebsd"},
         capture_output=True,
