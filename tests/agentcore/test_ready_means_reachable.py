@@ -15,7 +15,7 @@ from lab.platform.server import Platform
 from osdrivers.conformance.machines import PretendCommands, set_up
 from osdrivers.errors import PostconditionFailed
 from osdrivers.host import Completed, Host, Secret
-from tests.agentcore.test_session import DISC, MACHINE, STATE, Boot, states
+from tests.agentcore.boot_bed import DISC, MACHINE, STATE, Boot, states
 
 pytestmark = [
     pytest.mark.sandbox,

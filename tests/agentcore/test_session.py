@@ -4,17 +4,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
 
 import pytest
 
 from agentcore.errors import Malformed, Unreachable
 from agentcore.provisioning.goal import Goal, WantedKey, WantedPair
-from agentcore.provisioning.link import Link
-from agentcore.provisioning.progress import Progress, decisive
-from agentcore.provisioning.session import Session
+from agentcore.provisioning.progress import decisive
 from agentcore.provisioning.tasks import FirstBoot, Materials
 from agentcore.settings import ProvisioningSettings, Settings
 from lab.platform.faults import Fault
@@ -25,32 +22,15 @@ from osdrivers import loader
 from osdrivers.conformance.machines import attach, set_up
 from osdrivers.conformance.trial import differences, disk
 from osdrivers.errors import InvalidInput, NotFound
-from osdrivers.executor import Event, carry_out
+from osdrivers.executor import carry_out
 from osdrivers.host import Host, Secret
+from tests.agentcore.boot_bed import DISC, MACHINE, STATE, Boot, FastClock, states
 from tests.agentcore.documents import PASSWORD, ovf, public_key
 
 pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root: accounts own files"),
 ]
-MACHINE = Path(__file__).parents[1] / "machines" / "debian-12"
-STATE, DISC = "/var/lib/waagent", ".machine/volumes/sr0/ovf-env.xml"
-
-
-class FastClock:
-    """Waits take no time, but count; ``meanwhile`` is called at each."""
-
-    def __init__(self, meanwhile: Optional[Callable[[], Any]] = None) -> None:
-        self.now, self._meanwhile = 1000.0, meanwhile
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wait(self, seconds: float) -> bool:
-        self.now += max(seconds, 0.01)
-        if self._meanwhile is not None:
-            self._meanwhile()
-        return False
 
 
 @pytest.fixture
@@ -65,50 +45,6 @@ def host(tmp_path: Path) -> Host:
     set_up(str(MACHINE), str(root))
     (root / DISC).write_bytes(document(Machine.example()))
     return attach(str(root))
-
-
-class Boot:
-    """One boot of the machine with the agent in it."""
-
-    def __init__(
-        self,
-        host: Host,
-        platform: Optional[Platform] = None,
-        *,
-        settings: Optional[Settings] = None,
-        clock: Optional[FastClock] = None,
-        endpoint: str = "",
-    ) -> None:
-        driver = loader.load(host).driver
-        clock = clock or FastClock()
-        settings = settings or Settings()
-        if platform is not None:
-            address, port = platform.wire_address
-            endpoint = f"{address}:{port}"
-        link = Link(driver, settings, clock, endpoint) if endpoint else None
-        self.said: list[str] = []
-        self.events: list[Event] = []
-        self.run = Progress(driver, settings, clock, self.events.append, self.said.append, link)
-
-    def at_boot(self) -> Boot:
-        try:
-            Session(self.run).at_boot()
-        finally:
-            if self.run.link is not None:
-                self.run.link.close()
-        return self
-
-    @property
-    def changed(self) -> list[str]:
-        return [
-            f"{event.task} {event.action}"
-            for event in self.events
-            if event.status == "done" and event.action is not None
-        ]
-
-
-def states(platform: Platform) -> list[str]:
-    return [report.state for report in platform.health]
 
 
 def test_a_disc_and_a_platform_make_a_machine_that_is_ready(host, platform):
