@@ -38,7 +38,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         prog="python -m lab",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="A small Azure on one machine.",
-        epilog="\n".join(f"  {name:8}{text}" for name, (_, _, text) in _COMMANDS.items()),
+        epilog="\n".join(f"  {name:9}{text}" for name, (_, _, text) in _COMMANDS.items()),
     )
     parser.add_argument("command", choices=tuple(_COMMANDS), metavar="COMMAND")
     wanted = parser.parse_args(words[:1])

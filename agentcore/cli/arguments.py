@@ -41,9 +41,12 @@ def parser(name: str, about: str) -> Parser:
 
 
 def parse(made: Parser, words: Sequence[str]) -> argparse.Namespace:
-    """Parse; one dash before a long option is as good as two, and so is ``conf:FILE``."""
+    """Parse; one dash before a long option is as good as two, and so is ``conf:FILE``.
+
+    Options may stand between other words.
+    """
     known = {text for action in made._actions for text in action.option_strings}
-    return made.parse_args([_doubled(word, known) for word in words])
+    return made.parse_intermixed_args([_doubled(word, known) for word in words])
 
 
 def _doubled(word: str, known: set[str]) -> str:

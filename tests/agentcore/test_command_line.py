@@ -28,6 +28,11 @@ def test_help_about_a_command_is_that_commands(capsys):
     assert capsys.readouterr().out.startswith("usage: waagent plan ")
 
 
+def test_options_may_stand_between_other_words(capsys):
+    assert main(["config", "show", "OS.Driver", "--json", "OS.SshDir"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 @pytest.mark.parametrize("words", [["help"], ["driver", "list"], ["config", "show"]])
 def test_a_reader_that_goes_away_is_no_error(words):
     ours, theirs = os.pipe()
