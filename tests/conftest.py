@@ -54,7 +54,7 @@ class _Network:
     def belong(self, *, to_machine: bool) -> None:
         """Only modules that compare or set up the machine itself are in its own namespace.
 
-        Without root, or in a container that may make no namespace, all stay where they are: there
+        Without root, or where no namespace can be made, all stay where they are: there
         the agent refuses to begin, or ``_Watch`` alone sees what this process does.
         """
         if self._own == -1 and not to_machine:
@@ -68,7 +68,7 @@ class _Network:
         self._machine = self._machine if self._machine != -1 else self._here()
         try:
             kernel.unshare(kernel.NEW_NETWORK)
-        except PermissionError:
+        except OSError:
             return
         self._own = self._here()
         _raise_loopback()
@@ -100,7 +100,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: Optional[pytest.Item]) 
     lock lasts as long as a module's fixtures may: one that waits between two of its tests would
     keep a bed that the other waits for."""
     alone = item.get_closest_marker("alone") is not None
-    _NETWORK.belong(to_machine=alone or item.get_closest_marker("vm") is not None)
+    outside = alone or any(item.get_closest_marker(kind) for kind in ("beds", "vm"))
+    _NETWORK.belong(to_machine=outside)
     if item.path not in _DOORS and (alone or item.get_closest_marker("sandbox") is not None):
         door = os.open(__file__, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(door, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)

@@ -59,7 +59,7 @@ def password_login(trial: Trial) -> str:
         with trial.start_with_password(other, complaints.fileno()) as refused:
             user = trial.with_password("id", "-un").strip()
             held_if(user == trial.wanted.machine.user, f"logged in over SSH as {user}")
-            status = refused.wait(20).status
+            status = refused.wait(60).status
         complaints.seek(0)
         said = " ".join(complaints.read().decode(errors="replace").split())
     denied = status != 0 and "Permission denied" in said

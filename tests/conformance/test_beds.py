@@ -34,7 +34,7 @@ def cells(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
         cwd=source,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     ((system, found),) = json.loads(file.read_text())["cells"].items()

@@ -33,7 +33,7 @@ def kit(
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
 
 

@@ -224,7 +224,7 @@ def checked(*arguments: str) -> str:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         check=False,
     )
     return "" if done.returncode == 0 else done.stdout + done.stderr

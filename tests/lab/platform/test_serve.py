@@ -43,7 +43,7 @@ def serving(*arguments: str, end: int = signal.SIGTERM) -> Iterator[dict[str, An
             yield said
         finally:
             process.send_signal(end)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
 
 
 def fetch(address: str, path: str, headers: dict[str, str]) -> int:
@@ -63,9 +63,9 @@ def test_it_serves_alone_until_it_is_told_to_stop(tmp_path: Path, end: int) -> N
         where = "/metadata/instance/compute/name?api-version=2021-08-01&format=text"
         assert fetch(said["imds"], where, {"Metadata": "true"}) == 200
         host, port = said["blobs"].rsplit(":", 1)
-        socket.create_connection((host, int(port)), 20).close()
+        socket.create_connection((host, int(port)), 60).close()
         # A client that is connected and silent does not hold the end up.
-        idle = socket.create_connection(tuple(said["wireserver"].rsplit(":", 1)), 20)
+        idle = socket.create_connection(tuple(said["wireserver"].rsplit(":", 1)), 60)
     idle.close()
     kept = (tmp_path / "run/requests.jsonl").read_text().splitlines()
     assert [json.loads(line)["fault"] for line in kept] == ["", "", "delay"]

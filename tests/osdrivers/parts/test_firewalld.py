@@ -36,7 +36,7 @@ def started() -> None:
         ("firewalld", "--nofork", "--nopid"),
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    for _ in range(60):
+    for _ in range(300):
         if subprocess.run(("firewall-cmd", "--state"), capture_output=True).returncode == 0:
             return
     raise AssertionError("firewalld does not start")
