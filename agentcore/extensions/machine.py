@@ -14,7 +14,7 @@ from agentcore.azure.status import GoalStateStatus, HandlerStatus
 from osdrivers.errors import AgentError, FileFailed, NoSpace, ReadOnlyTarget
 from osdrivers.host import Host, Jobs
 
-from . import errors, layout, progress, unlisted, waiting
+from . import errors, layout, legacy, progress, unlisted, waiting
 from .errors import ExtensionError
 from .layout import Installation, Layout
 from .policy import Policy
@@ -59,6 +59,7 @@ class Machine:
         self._reports = Reports(host, where, wall)
         self._begun = False
         self._boot = host.read(f"{host.places.procfs}/sys/kernel/random/boot_id", "").strip()
+        legacy.take_over(host, where)
         host.make_directory(where.work, mode=0o700)
         known = progress.load(host, where.progress)
         self._worker = Worker(host, where, jobs or Jobs(host), known, log)
