@@ -76,7 +76,8 @@ class Guest:
     ) -> dict[str, str]:
         """What each root script of ``scripts`` printed, all in one login."""
         mark = "---- lab section "
-        parts = [f"echo '{mark}{name}'\n( {text} ) 2>&1" for name, text in scripts.items()]
+        # A line of its own, although what came before may have left its last one open.
+        parts = [f"echo\necho '{mark}{n}'\n( {text} ) 2>&1" for n, text in scripts.items()]
         printed = self.as_root("\n".join(parts), limit_s=limit_s)
         pieces = re.split(f"^{mark}(.*)\n", printed, flags=re.MULTILINE)
         return dict(zip(pieces[1::2], (text.strip() for text in pieces[2::2])))
