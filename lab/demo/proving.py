@@ -50,7 +50,7 @@ def prove(root: str, driver: str, wrapper: str, say: Say) -> Report:
     """
     started = time.monotonic()
     report = Report()
-    before = HostState.now()
+    before = HostState.first()
     asked = wanted()
     options: Mapping[str, str] = {**guest.OPTIONS, **({"OS.Driver": driver} if driver else {})}
     with sandbox(asked.machine, root=root, options=options, wrapper=wrapper) as made:

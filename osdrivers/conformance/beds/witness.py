@@ -56,6 +56,15 @@ class HostState:
             files=tuple(line for path in WATCHED for line in _signatures(path)),
         )
 
+    @classmethod
+    def first(cls) -> HostState:
+        """The state to compare a later one with.
+
+        What killed beds left on this machine is cleaned up first, as the next that opens would do.
+        """
+        loopdisk.release_abandoned()
+        return cls.now()
+
     def differences(self, later: HostState) -> tuple[str, ...]:
         """What differs, one line each; nothing if the states are equal."""
         lines = []

@@ -46,7 +46,7 @@ def bed() -> Iterator[OpenBed]:
 
 @pytest.fixture
 def unchanged_host() -> Iterator[None]:
-    before = HostState.now()
+    before = HostState.first()
     yield
     assert before.differences(HostState.now()) == ()
 

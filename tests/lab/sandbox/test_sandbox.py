@@ -26,7 +26,7 @@ ASK = "import urllib.request as u; print(u.urlopen({!r}, timeout=240).status)"
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Sandbox]:
-    before = HostState.now()
+    before = HostState.first()
     with sandbox(MACHINE, wrapper='#!/bin/sh\necho wrapped; waagent-real "$@"\n') as each:
         yield each
     assert before.differences(HostState.now()) == ()
