@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from osdrivers.errors import AgentError
+from osdrivers.errors import AgentError, NoSpace, ReadOnlyTarget
 
 UNKNOWN, GENERIC, DOWNLOAD, NO_MANIFEST, BAD_MANIFEST, EXTRACTION = -1, 1000, 1001, 1002, 1003, 1005
 INSTALL, UPDATE, ENABLE, DISABLE, TIMEOUT, BAD_STATUS = 1007, 1008, 1009, 1010, 1011, 1012
@@ -31,7 +31,12 @@ class ExtensionError(AgentError):
         self.code, self.retryable = code, again
 
 
+def passing(cause: AgentError) -> bool:
+    """Whether a cause may pass by itself, or as soon as there is room again."""
+    return cause.retryable or isinstance(cause, (NoSpace, ReadOnlyTarget))
+
+
 def fail(cause: AgentError, code: int, prefix: str = "") -> NoReturn:
     """Raise the error of an extension that a cause of another kind made."""
     text = f"{prefix}: {cause}" if prefix else str(cause)
-    raise ExtensionError(text, code, again=cause.retryable) from cause
+    raise ExtensionError(text, code, again=passing(cause)) from cause

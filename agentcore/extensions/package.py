@@ -61,6 +61,13 @@ class Placing:
 
         :raises ExtensionError: with what to report.
         """
+        try:
+            return self._placed(order)
+        except OSError as broken:
+            where = os.fsdecode(broken.filename) if broken.filename else self._layout.state
+            errors.fail(file_failed(where, broken), errors.DOWNLOAD)
+
+    def _placed(self, order: Order) -> Placed:
         offer, manifest = self.choose(order)
         present = Installation(self._host, self._layout, order.handler, offer.version)
         if present.state in (INSTALLED, ENABLED):

@@ -62,12 +62,17 @@ def work(record: str) -> dict[str, object]:
     except ExtensionError as failed:
         return {"error": str(failed), "code": failed.code, "again": failed.retryable}
     except AgentError as failed:
-        return {"error": str(failed), "code": errors.DOWNLOAD, "again": failed.retryable}
+        return {"error": str(failed), "code": errors.DOWNLOAD, "again": errors.passing(failed)}
 
 
 def main() -> int:
+    """The answer goes into the record; what keeps it from there is one line for who asked."""
     record = sys.argv[1]
-    Host().write(f"{record}/{ANSWER}", json.dumps(work(record)).encode(), mode=0o600)
+    try:
+        Host().write(f"{record}/{ANSWER}", json.dumps(work(record)).encode(), mode=0o600)
+    except AgentError as failed:
+        print(failed, file=sys.stderr)
+        return failed.exit_status
     return 0
 
 

@@ -192,8 +192,7 @@ class Host(Reading):
             parent(path, beneath=beneath, entrance=door) as (directory, name),
         ):
             with contextlib.suppress(FileExistsError):
-                # Nothing comes between its name and its mode, but for an owner who is not us.
-                os.mkdir(name, 0o700 if ids is not None else mode, dir_fd=directory)
+                os.mkdir(name, mode, dir_fd=directory)  # no kill comes between name and mode
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(name, flags, dir_fd=directory)
             try:

@@ -29,6 +29,7 @@ SYSTEMD = "systemd/system"
 NICE = 10
 _DESCRIBED = 200
 #: ``claim.*`` is written first and linked to ``pid``: whoever reads ``pid`` finds it whole.
+#: ``status.new`` has its page before the command begins: its end is known on a full disk too.
 #: RLIMIT_DATA counts private memory that can be written (Linux 4.7), not address space that is only
 #: reserved: under RLIMIT_AS some runtimes do not even start.
 SHELL = r"""
@@ -44,6 +45,7 @@ exec </dev/null >>"$record/out" 2>>"$record/err" || exit 125
         ps -o lstart= -p $$
     fi
 } >"$record/claim.$$" || exit 125
+echo "         " >"$record/status.new" || exit 125
 ln "$record/claim.$$" "$record/pid" 2>/dev/null || exit 125
 rm -f "$record/claim.$$"
 ulimit -c 0
@@ -53,7 +55,7 @@ ulimit -c 0
     cd "$place" && exec ${nice:+nice -n "$nice"} "$@"
 )
 code=$?
-echo $code >"$record/status.new" || exit 125
+echo $code 1<>"$record/status.new" || exit 125
 sync "$record/status.new" 2>/dev/null
 mv -f "$record/status.new" "$record/status"
 """

@@ -51,6 +51,10 @@ class Shelf(Jobs):
             answer: dict[str, Any] = {"placed": asdict(placed)}
         except ExtensionError as failed:
             answer = {"error": str(failed), "code": failed.code, "again": failed.retryable}
+        self.answer(job, answer)
+
+    def answer(self, job: Job, answer: dict[str, Any]) -> None:
+        """As the child does at its end, and its shell."""
         (Path(job.record) / ANSWER).write_text(json.dumps(answer))
         (Path(job.record) / "status").write_text("0\n")
 

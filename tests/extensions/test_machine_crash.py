@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The extension machine with real commands through SIGKILL at state writes, and on a full disk.
+"""The extension machine with real commands through SIGKILL at state writes.
 
 ``python -m tests.kills extensions`` kills it at each change of each step, with commands that take
 no time; here some points are tried with the shell that keeps a command's record.
@@ -7,20 +7,15 @@ no time; here some points are tried with the shell that keeps a command's record
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from osdrivers.errors import NoSpace
-from osdrivers.host import Host
 from tests.extensions.machine_bed import NAME, Bed, handler, package
 from tests.killing.everywhere import sampled
 from tests.killing.points import Points, run
@@ -100,60 +95,3 @@ def test_an_update_killed_anywhere_is_finished_by_the_next_start(quick_path: Pat
         assert tree(here) == tree(sound), whole.points[fatal - 1]
         kept = json.loads((here / "state/extensions/progress.json").read_text())
         assert kept["handled"] and not kept["failures"], whole.points[fatal - 1]
-
-
-class Full(Host):
-    """No room at one of its changes."""
-
-    at = changes = 0
-
-    def _room(self, path: str) -> None:
-        self.changes += 1
-        if self.changes == self.at:
-            raise NoSpace(path, OSError(errno.ENOSPC, "No space left on device"))
-
-    def write(self, path: str, data: bytes, **more: Any) -> None:
-        self._room(path)
-        super().write(path, data, **more)
-
-    def make_directory(self, path: str, **more: Any) -> None:
-        self._room(path)
-        super().make_directory(path, **more)
-
-
-def settle(bed: Bed) -> None:
-    """To the end, also of what has to be tried again later."""
-    bed.run(lambda: bed.machine.converged and not bed.machine.progress.failures)
-
-
-def test_a_disk_that_is_full_at_any_write_costs_time_and_nothing_else(quick_path: Path) -> None:
-    origin = quick_path / "origin"
-    bed = made(origin)
-    bed.want(1, handler())
-    bed.run()
-    host, at, filled = bed.host, 0, 1
-    expected: list[str] = []
-    while filled:
-        here = quick_path / "full"
-        shutil.rmtree(here, ignore_errors=True)
-        shutil.copytree(origin, here)
-        bed = made(here)
-        full = Full(places=replace(host.places, run=str(here / "run"), state=str(here / "state")))
-        bed.host = full
-        bed.restart()
-        bed.want(2, handler("1.1.0.0"))
-        full.changes, full.at = 0, at
-        filled = 0
-        for _ in range(2):
-            try:
-                settle(bed)
-                break
-            except NoSpace:
-                filled += 1
-        heard = filled or any("No space" in line for line in bed.lines)
-        assert not at or heard or full.changes < at, f"nobody heard of write {at}"
-        expected = expected or calls(here)
-        assert calls(here) == expected, f"full at write {at}"
-        assert bed.report()[0].status == "Ready", f"full at write {at}"
-        filled, at = int(full.changes > at), at + 1
-    assert at > 20

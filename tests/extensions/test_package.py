@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,19 @@ def test_a_failure_has_its_number_and_leaves_nothing(
         bed.place(**more)
     assert caught.value.code == code
     assert [name for name in bed.names() if not name.endswith(".zip")] == ["extensions"]
+
+
+class NoRoom(Bed):
+    def fetch(self, uri: str, into: Partial, manifest: str, deadline_s: float) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), into.path)
+
+
+def test_a_full_disk_is_named_and_may_pass(tmp_path: Path) -> None:
+    bed = NoRoom(tmp_path)
+    with pytest.raises(ExtensionError, match="manifest: No space left on device") as caught:
+        bed.place()
+    assert caught.value.retryable
+    assert list((bed.state / "extensions").iterdir()) == []
 
 
 def tool(*argv: str, cwd: Path) -> None:

@@ -23,9 +23,11 @@ from agentcore.azure.retry import ONCE, SystemClock
 from agentcore.azure.wireserver import WireServer
 from lab.platform.machine import Machine, Plugin
 from lab.platform.server import Platform
+from osdrivers.errors import NoSpace
 from osdrivers.host import Host, Places, Secret
 
 from .everywhere import Subject, Tree
+from .full import Bearing, Filling
 from .points import Points
 
 MACHINE = Machine(
@@ -94,6 +96,19 @@ def subjects(addresses: list[tuple[str, int]]) -> list[Subject]:
         Subject("goal states: poll", lambda directory: directory.mkdir(0o700), follow, files),
         Subject("goal states: store", crowded, trim, files),
     ]
+
+
+def bearing(made: Subject) -> Bearing:
+    """A poll on a disk that becomes full; the next is the next attempt."""
+
+    def work(directory: Path, points: Filling) -> None:
+        try:
+            made.work(directory, points)
+        except NoSpace as full:
+            points.hear(str(full))
+            made.work(directory, points)
+
+    return Bearing(made.name, made.prepare, work, made.tree)
 
 
 def crowded(directory: Path) -> None:

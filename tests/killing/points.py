@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 STATE_WRITES = ("os.rename", "os.link", "os.symlink")
 CHANGES = (
@@ -44,7 +44,11 @@ class Points:
         self._count += 1
         os.write(self._told, _POINT + name.replace("\n", " ").encode() + b"\n")
         if self._count == self._fatal:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.at_fatal()
+
+    def at_fatal(self) -> None:
+        """What happens at the point that was chosen."""
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def ran(self, what: str) -> None:
         """Something was done that must not be done twice."""
@@ -93,15 +97,28 @@ class End:
     killed: bool
 
 
-def run(below: str, work: Callable[[Points], object], *, fatal: int = 0, every: bool = True) -> End:
-    """Do a piece of work in a process of its own.  :raises AssertionError: it broke."""
+def run(
+    below: str,
+    work: Callable[[Points], object],
+    *,
+    fatal: int = 0,
+    every: bool = True,
+    made: Optional[Callable[[str, int], Points]] = None,
+) -> End:
+    """Do a piece of work in a process of its own.  :raises AssertionError: it broke.
+
+    :param made: makes other points, in that process, of ``below`` and where they are told.
+    """
     told, tell = os.pipe()
     process = os.fork()
     if process == 0:  # pragma: no cover - it never returns
         status = 1
         try:
             os.umask(0o022)  # as service managers start the agent
-            points = Points(below, tell, fatal=fatal, every=every)
+            if made is None:
+                points = Points(below, tell, fatal=fatal, every=every)
+            else:
+                points = made(below, tell)
             points.watch()
             work(points)
             status = 0

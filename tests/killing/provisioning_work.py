@@ -13,11 +13,13 @@ from osdrivers import loader
 from osdrivers.actions import Run
 from osdrivers.conformance.machines import PretendCommands, set_up
 from osdrivers.conformance.trial import disk
+from osdrivers.errors import NoSpace
 from osdrivers.executor import Event
 from osdrivers.host import Completed, Host, Secret
 from tests.agentcore.documents import ovf
 
 from .everywhere import Subject
+from .full import Bearing, Filling
 from .points import Points
 
 MACHINES = Path(__file__).parents[1] / "machines"
@@ -56,8 +58,11 @@ class Separate(PretendCommands):
         return ended
 
 
-def first_boot(root: Path, points: Points) -> None:
-    """From the document, without a platform: the whole of it is what is compared."""
+def boot(root: Path, points: Points) -> Progress:
+    """From the document, without a platform: the whole of it is what is compared.
+
+    :raises AgentError: of what is required, or of what the machine is not as good without.
+    """
     commands = Separate(str(root), points)
     driver = loader.load(Host(str(root), commands=commands, offline=False)).driver
 
@@ -70,13 +75,27 @@ def first_boot(root: Path, points: Points) -> None:
     run = Progress(driver, Settings(), Clock(), watch, lambda line: None)
     Session(run).from_document(DOCUMENT)
     failed = decisive(run.stages)
-    assert failed is None, failed
+    if failed is not None:
+        raise failed
+    return run
+
+
+def full_boot(root: Path, points: Filling) -> None:
+    """A boot whose disk becomes full, and the next one, when there is room again."""
+    try:
+        found = boot(root, points).warnings
+    except NoSpace as full:
+        found = [str(full)]
+    if found:
+        points.hear(found[0])
+        boot(root, points)
 
 
 def again(command: str) -> bool:
     """What may be done once more: keys made aside, which count when all of them are there; a
-    running server told to look at its files."""
-    told = {"reload", "restart", "try-reload-or-restart"}
+    running server told to look at its files; a temporary disk formatted that has no mark yet, which
+    says that nobody can have put anything there."""
+    told = {"reload", "restart", "try-reload-or-restart", "mkfs.ext4"}
     return ".waagent-new-keys/" in command or not told.isdisjoint(command.split())
 
 
@@ -86,13 +105,20 @@ def tree(root: Path) -> Mapping[str, object]:
     }
 
 
+def bearings() -> list[Bearing]:
+    """First boot on a disk that becomes full; commands may run again at the next boot."""
+    return [
+        Bearing(made.name, made.prepare, full_boot, made.tree, again) for made in subjects()[:1]
+    ]
+
+
 def subjects() -> list[Subject]:
     """First boot of machines with different tools."""
     return [
         Subject(
             f"provisioning: {name}",
             lambda root, name=name: set_up(str(MACHINES / name), str(root)),
-            first_boot,
+            boot,
             tree,
             again,
         )

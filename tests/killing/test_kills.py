@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from osdrivers.host import Host
-from tests.killing import extension_work, goalstate_work, provisioning_work
+from tests.killing import extension_work, full, goalstate_work, provisioning_work
 from tests.killing.everywhere import Subject, lines, report, sampled
+from tests.killing.full import Bearing
 from tests.killing.points import Points, run
 
 EXTENSIONS = extension_work.subjects()
@@ -46,7 +47,7 @@ def test_extensions_killed_at_a_change_come_to_the_same_end(
 def test_a_first_boot_killed_at_an_action_or_a_change_comes_to_the_same_end(
     quick_path: Path,
 ) -> None:
-    found = report(provisioning_work.subjects()[0], quick_path, sample=3)
+    found = report(provisioning_work.subjects()[0], quick_path, sample=2)
     assert found.problems == []
     assert len(found.points) > 60
     assert any("useradd" in one for one in found.ran)
@@ -61,6 +62,36 @@ def test_following_goal_states_killed_at_a_change_comes_to_the_same_end(
         found = report(goalstate_work.subjects(addresses)[number], quick_path, sample=sample)
     assert found.problems == []
     assert len(found.points) > 10
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("kind", full.KINDS)
+@pytest.mark.parametrize("bearing", extension_work.bearings()[1::3], ids=lambda each: each.name)
+def test_extensions_on_a_disk_that_becomes_full_go_on_when_there_is_room(
+    bearing: Bearing, kind: str, quick_path: Path
+) -> None:
+    rows = full.report(bearing, quick_path, kind, sample=4)
+    assert [row for row in rows if row.problem] == []
+    assert any(row.said for row in rows)
+
+
+@pytest.mark.sandbox
+def test_a_first_boot_on_a_disk_that_becomes_full_is_finished_by_the_next(
+    quick_path: Path,
+) -> None:
+    rows = full.report(provisioning_work.bearings()[0], quick_path, "inodes", sample=2)
+    assert [row for row in rows if row.problem] == []
+    assert "No space left on device" in rows[0].said[0]
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("kind", full.KINDS)
+def test_a_poll_on_a_disk_that_becomes_full_loses_nothing(kind: str, quick_path: Path) -> None:
+    with goalstate_work.platform(quick_path / "platform") as addresses:
+        bearing = goalstate_work.bearing(goalstate_work.subjects(addresses)[0])
+        rows = full.report(bearing, quick_path, kind, sample=5)
+    assert [row for row in rows if row.problem] == []
+    assert all(len(row.said) == 1 for row in rows[:-1])
 
 
 def test_a_new_directory_has_its_mode_from_its_first_moment(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Callable
 import pytest
 
 from osdrivers.host import Completed, Host, Job, Jobs, JobState, Places, Secret
+from osdrivers.host.jobs import SHELL
 
 LIMIT_S = 60.0
 
@@ -161,6 +162,22 @@ def test_without_units_limits_are_those_of_each_process(bed: Bed) -> None:
     free = bed.start("two", f"ulimit -d; nice; {sys.executable} -Sc 'bytearray(200 << 20)'")
     assert bed.ended(free) == JobState("ended", 0)
     assert bed.jobs.output(free, "out", 100).split()[1] == str(os.nice(0)).encode()
+
+
+FILLED = """
+mount -t tmpfs -o size=256k none "$1" || exit 9
+record=$1/one
+mkdir "$record"
+/bin/sh -c "$2" job "$record" / "" "" /bin/sh -c "head -c 999999 /dev/zero >$1/filler; exit 7"
+cat "$record/status"
+"""
+
+
+@pytest.mark.sandbox
+def test_the_end_of_a_command_is_on_record_though_the_disk_is_full(tmp_path: Path) -> None:
+    command = ("unshare", "--mount", "sh", "-c", FILLED, "sh", str(tmp_path), SHELL)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert done.stdout.split() == ["7"], done.stderr
 
 
 class Systemd:
