@@ -152,7 +152,10 @@ class Firewall(Protocol):
     """
 
     def guarded(self) -> frozenset[Address]:
-        """Addresses for which the whole set of rules is in force now."""
+        """Addresses for which the whole set of rules is in force now.
+
+        :raises CommandFailed: the filter's tool does not tell.
+        """
 
     def ensure_guarded(
         self, addresses: Sequence[Address], *, open_ports: Sequence[int] = (53,)

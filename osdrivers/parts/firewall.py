@@ -7,19 +7,26 @@ connection tracking: what is established goes on, and a local server may answer 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Callable, Optional, Protocol
 
 from ..actions import Plan, Verify
 from ..api import Address
-from ..errors import CommandMissing, InvalidInput, Unsupported
-from ..host import Host
+from ..errors import CommandFailed, CommandMissing, InvalidInput, Unsupported
+from ..host import Completed, Host
 
 Rules = Mapping[Address, frozenset[int]]
 #: multiport of iptables takes no more.
 _MOST_PORTS = 15
 DHCP_CLIENT_PORT = 68
+#: What nft(8) and iptables(8) say where the kernel has no such filter, or not for this family.
+#: nfnetlink answers EINVAL for a subsystem that it does not know.
+_LACKING = re.compile(
+    r"(Operation|Protocol|protocol|Address family) not supported|: Invalid argument"
+    r"|Table does not exist|do you need to insmod"
+)
 
 
 class Backend(Protocol):
@@ -33,7 +40,11 @@ class Backend(Protocol):
     admits: bool
 
     def works(self) -> bool:
-        """Whether its tool is installed, and reaches the kernel or the daemon."""
+        """Whether the kernel has such a filter, or the daemon runs.
+
+        :raises CommandFailed: its tool failed for another reason: the next filter would then be
+            taken as long as the fault lasts.  :raises CommandTimeout: it did not end.
+        """
 
     def rules(self) -> Rules:
         """Guarded address -> ports open to everybody; empty when any part is missing."""
@@ -118,6 +129,22 @@ def _checked(addresses: Sequence[Address], ports: Sequence[int]) -> Rules:
     if any(not 0 < port < 65536 for port in ports) or len(set(ports)) > _MOST_PORTS:
         raise InvalidInput(f"open ports {list(ports)}: at most {_MOST_PORTS}, of 1 to 65535")
     return {address: frozenset(ports) for address in addresses}
+
+
+def lacking(answer: Completed) -> bool:
+    """Whether a tool says that the kernel has no such filter."""
+    return answer.status != 0 and _LACKING.search(answer.stderr) is not None
+
+
+def understood(argv: tuple[str, ...], answer: Completed, *absent: str) -> Completed:
+    """The answer: success, no such filter in this kernel, or a refusal that says ``absent``.
+
+    :raises CommandFailed: the tool failed otherwise, so nobody knows what is there.
+    """
+    said = answer.stdout + answer.stderr
+    if answer.status == 0 or lacking(answer) or any(each in said for each in absent):
+        return answer
+    raise CommandFailed(argv, answer.status, answer.stderr)
 
 
 def in_order(addresses: Iterable[Address]) -> list[Address]:

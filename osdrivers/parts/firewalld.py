@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..actions import Plan, Run
-from ..errors import CommandMissing, CommandTimeout
+from ..errors import CommandFailed, CommandMissing
 from ..host import Completed, Host
 from .firewall import DHCP_CLIENT_PORT, Rules
 from .iptables import GUARD, parsed, written
@@ -25,6 +25,8 @@ _FILES = "/etc/firewalld"
 _JUMP = f"-j {GUARD}"
 _DHCP = f'rule family="ipv4" port port="{DHCP_CLIENT_PORT}" protocol="udp" accept'
 _TIMEOUT_S = 60.0
+#: Exit status: firewalld does not run, or there is no D-Bus.
+_STOPPED = (252, 36)
 
 
 class Firewalld:
@@ -130,9 +132,12 @@ class Firewalld:
         if self._host.offline:
             return Completed(1)
         try:
-            return self._host.ask("firewall-cmd", *words, timeout_s=_TIMEOUT_S)
-        except (CommandMissing, CommandTimeout):
+            answer = self._host.ask("firewall-cmd", *words, timeout_s=_TIMEOUT_S)
+        except CommandMissing:
             return Completed(1)
+        if answer.status in (0, *_STOPPED) or (answer.status == 1 and answer.stdout == "no\n"):
+            return answer
+        raise CommandFailed(("firewall-cmd", *words), answer.status, answer.stderr)
 
 
 def _guarded(present: Direct) -> Rules:

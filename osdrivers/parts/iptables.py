@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from ..actions import Plan, Run
-from ..errors import Busy, CommandFailed, CommandMissing, CommandTimeout
+from ..errors import Busy, CommandFailed, CommandMissing
 from ..host import Completed, Host
-from .firewall import DHCP_CLIENT_PORT, Rules, in_order
+from .firewall import DHCP_CLIENT_PORT, Rules, in_order, understood
 from .partitions import Script
 
 GUARD, DHCP = "AGENTCORE_GUARD", "AGENTCORE_DHCP"
@@ -23,7 +23,9 @@ _FAMILIES = ((4, "iptables"), (6, "ip6tables"))
 #: Releases since which: -w is known, it takes a number of seconds, iptables-restore knows it.
 _WAIT_SINCE, _SECONDS_SINCE, _RESTORE_SINCE = (1, 4, 20), (1, 6, 0), (1, 6, 2)
 _WAIT_S = "5"
-_BUSY = 4  # exit status: another program holds the lock
+_BUSY = 4  # exit status: another program holds the lock, or (nf_tables) the kernel refuses
+#: No such chain; or nft(8) made one that iptables cannot list, which is not ours.
+_ABSENT = ("No chain/target/match by that name", "is incompatible")
 _RULE = re.compile(
     r"-d (?P<address>[0-9a-f.:]+)/(?:32|128) -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN "
     r"(?:-m multiport ! --dports (?P<ports>[\d,]+) )?-m owner ! --uid-owner (?:0|root) -j DROP"
@@ -130,9 +132,13 @@ class Iptables:
             return Completed(1)
         wait = self._wait if words[0] != "--version" else ()
         try:
-            return self._host.ask(tool, *wait, *words)
-        except (CommandMissing, CommandTimeout):
+            answer = self._host.ask(tool, *wait, *words)
+        except CommandMissing:
             return Completed(1)
+        try:
+            return understood((tool, *wait, *words), answer, *_ABSENT)
+        except CommandFailed as failure:
+            raise _explained(failure) from failure
 
 
 def written(wanted: Rules) -> list[str]:
@@ -161,6 +167,6 @@ def parsed(rules: Sequence[str]) -> Rules:
 
 
 def _explained(failure: CommandFailed) -> Exception:
-    if failure.status != _BUSY:
+    if failure.status != _BUSY or "ermission denied" in failure.stderr:
         return failure
     return Busy(f"{failure.argv[0]}: another program changes the rules", hint="try again")

@@ -11,9 +11,9 @@ import ipaddress
 import re
 
 from ..actions import Plan, Run
-from ..errors import CommandMissing, CommandTimeout, Unsupported
+from ..errors import CommandMissing, Unsupported
 from ..host import Completed, Host
-from .firewall import Rules, in_order
+from .firewall import Rules, in_order, understood
 from .partitions import Script
 
 TABLE = "agentcore_guard"
@@ -75,9 +75,10 @@ class Nftables:
         if self._host.offline:
             return Completed(1)
         try:
-            return self._host.ask("nft", *words)
-        except (CommandMissing, CommandTimeout):
+            answer = self._host.ask("nft", *words)
+        except CommandMissing:
             return Completed(1)
+        return understood(("nft", *words), answer, "No such file or directory")
 
 
 def written(wanted: Rules) -> str:

@@ -10,7 +10,7 @@ from typing import Callable
 import pytest
 
 from osdrivers.api import Address
-from osdrivers.errors import Busy, CommandMissing, InvalidInput, Unsupported
+from osdrivers.errors import Busy, CommandFailed, CommandMissing, InvalidInput, Unsupported
 from osdrivers.host import Completed, Host
 from osdrivers.linux import linux
 from osdrivers.parts import firewalld, iptables, nftables
@@ -39,9 +39,42 @@ def test_a_filter_that_the_kernel_lacks_is_passed_over(tmp_path: Path) -> None:
     firewall = linux(machine(tmp_path, {}, answers)).firewall
     assert firewall is not None
     assert shown(firewall.ensure_guarded([FOUR]))[0].startswith("run    iptables-restore --noflush")
-    only = machine(tmp_path, {}, {"nft": Completed(1)})
+    only = machine(tmp_path, {}, {"nft": answers["nft"]})
     with pytest.raises(Unsupported):
         shown(Firewall(only, (nftables.Nftables,)).ensure_guarded([FOUR]))
+
+
+@pytest.mark.parametrize(
+    ("tool", "answer"),
+    [
+        ("nft", Completed(1, "", "netlink: Error: cache initialization failed: Operation not "
+                                 "permitted\n")),
+        ("firewall-cmd", Completed(253, "", "Authorization failed.\n")),
+        ("iptables", Completed(4, "", "iptables v1.8.9 (nf_tables): Could not fetch rule set "
+                                      "generation id: Permission denied (you must be root)\n")),
+    ],
+    ids=["nft", "firewall-cmd", "iptables"],
+)  # fmt: skip
+def test_a_tool_that_fails_is_named_and_no_other_filter_is_taken(
+    tmp_path: Path, tool: str, answer: Completed
+) -> None:
+    """As a broken tool of one day would leave rules in a second filter."""
+    works: dict[str, object] = {"nft": "", "firewall-cmd": "", "iptables": "", tool: answer}
+    order = ("nft", "firewall-cmd", "iptables")
+    makers = (nftables.Nftables, firewalld.Firewalld, iptables.Iptables)
+    makers = makers[order.index(tool) :]
+    firewall = Firewall(machine(tmp_path, {}, works), makers)
+    with pytest.raises(CommandFailed, match=tool):
+        shown(firewall.ensure_guarded([FOUR]))
+    with pytest.raises(CommandFailed, match=tool):
+        firewall.guarded()
+
+
+def test_a_firewalld_that_does_not_run_is_passed_over(tmp_path: Path) -> None:
+    stopped = Completed(252, "", "FirewallD is not running\n")
+    no_bus = Completed(36, "", "Error: DBUS_ERROR: Failed to connect to socket\n")
+    for answer in (stopped, no_bus):
+        assert not firewalld.Firewalld(machine(tmp_path, {}, {"firewall-cmd": answer})).works()
 
 
 @pytest.mark.parametrize(
