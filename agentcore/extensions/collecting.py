@@ -192,7 +192,7 @@ def heartbeat(host: Host, path: str, wall: float, status: HandlerStatus) -> Hand
         code = int(beat.get("code") or 0)
         word = beat["status"] if beat["status"] in _HANDLER_STATUSES else NOT_READY
         return replace(status, status=word, code=code, message=str(said["message"]))
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as broken:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as broken:
         text = f"the heartbeat cannot be understood: {type(broken).__name__}"
         return replace(status, status=NOT_READY, code=UNKNOWN, message=text)
 
