@@ -181,6 +181,13 @@ def _near(key: str) -> str:
     return names[near[0]] if near else ""
 
 
+#: Values that mean something, and are not taken all the same.
+_REFUSED = {
+    "AutoUpdate.Policy=staged": "this version installs nothing by itself: "
+    "the package manager updates it; with notify the platform's wish is logged",
+}
+
+
 def parse(declared: Option, value: str) -> tuple[Any, str]:
     """A value in its type, and a remark where it was understood but not usual.
 
@@ -194,6 +201,9 @@ def parse(declared: Option, value: str) -> tuple[Any, str]:
     if declared.kind == "int":
         return _integer(declared, value), ""
     if declared.choices and value not in declared.choices:
+        refused = _REFUSED.get(f"{declared.key}={value}")
+        if refused is not None:
+            raise ConfigError(f"{declared.key}={value}: {refused}", hint="notify")
         near = difflib.get_close_matches(value, declared.choices, n=1)
         rest = "" if near else f"; one of {' '.join(declared.choices)}"
         raise ConfigError(f"{declared.key}={value}: not a choice{rest}", hint="".join(near))

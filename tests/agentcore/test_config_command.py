@@ -62,6 +62,7 @@ def test_a_configuration_without_mistakes_is_silent(root, capsys):
         ("resourcedisk.format=y", "ResourceDisk.Format", 2),
         ("ResourceDisk.SwapSizeMb=1", "ResourceDisk.SwapSizeMB", 2),
         ("Provisioning.Agent=cloudinit", "cloud-init", 2),
+        ("AutoUpdate.Policy=staged", "notify", 2),
         ("Format y", None, 2),
     ],
 )

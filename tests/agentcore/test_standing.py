@@ -54,6 +54,18 @@ def test_all_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "problem" not in text
 
 
+@pytest.mark.parametrize("policy", ["distro", "notify"])
+def test_the_update_policy_is_shown_with_what_the_platform_wishes(
+    policy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine(tmp_path, update_policy=policy)
+    assert f"updates       {policy}\n" in status(tmp_path, capsys)[1]
+    machine(tmp_path, update_policy=policy, update_wish="9.9.9.9")
+    code, text = status(tmp_path, capsys)
+    assert code == 0
+    assert f"updates       {policy}; the platform wishes 9.9.9.9\n" in text
+
+
 def test_a_failed_extension_is_a_problem_with_advice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
