@@ -61,7 +61,7 @@ class Keeper:
         self._disk: Optional[loopdisk.LoopDisk] = None
         self._guest, self._stage = 0, -1
         self._swap_lock = -1
-        self._known: set[str] = set()
+        self._known: dict[str, tuple[int, int]] = {}
         self._events = loopdisk.watch()
 
     def open(self, channel: int, not_the_guests: tuple[int, ...]) -> None:
@@ -71,7 +71,7 @@ class Keeper:
             self._swap_lock = loopdisk.claim_swap(self._bed.swap_below, _SWAP_WAIT_S)
         if self._bed.disk_bytes:
             self._disk = loopdisk.attach(self._bed.disk_bytes)
-            self._known = set(loopdisk.nodes(self._disk.name))
+            self._known = loopdisk.nodes(self._disk.name)
         kernel.unshare(kernel.NEW_NETWORK)
         cable, told = os.pipe()
         said, ready = os.pipe()
@@ -134,12 +134,13 @@ class Keeper:
         if self._disk is None:
             return
         now = loopdisk.nodes(self._disk.name)
-        for name in self._known - set(now):
+        # A partition that went and came between two looks has the same name and another number.
+        for name, _ in self._known.items() - now.items():
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"/proc/{self._guest}/root/dev/{name}")
-        for name in set(now) - self._known:
-            make_node(f"/proc/{self._guest}/root/dev/{name}", 0o060660, now[name])
-        self._known = set(now)
+        for name, number in now.items() - self._known.items():
+            make_node(f"/proc/{self._guest}/root/dev/{name}", 0o060660, number)
+        self._known = now
 
 
 def _first(

@@ -44,16 +44,17 @@ class Guest:
         self.bed = bed
 
     def status(self, code: str) -> int:
-        return self._run(code)[0]
+        return self.run(code)[0]
 
     def __call__(self, code: str) -> dict[str, Any]:
         """Run code with the names of disk_guest.py; what it told."""
-        status, stdout, stderr = self._run(code)
+        status, stdout, stderr = self.run(code)
         assert status == 0, stderr
         told: dict[str, Any] = json.loads(stdout.splitlines()[-1])
         return told
 
-    def _run(self, code: str) -> tuple[int, str, str]:
+    def run(self, code: str) -> tuple[int, str, str]:
+        """Status, what it told, and its complaints."""
         ended = self.bed.guest.run(
             ("env", f"PYTHONPATH={PROJECT}", sys.executable, str(GUEST), code), timeout_s=120
         )
@@ -376,13 +377,14 @@ def test_a_kill_after_any_action_is_made_good_by_the_next_run(tool: str) -> None
     assert len(changes) > 2
     for stop in changes:
         with fresh() as guest:
-            assert guest.status(f"{choice}{stock}{plan}tried(plan, stop_after={stop})") == -9
+            until_killed = f"{choice}{stock}{plan}tell(ended=tried(plan, stop_after={stop}))"
+            assert guest.run(until_killed)[:2] == (-9, "")
             told = guest(
                 f"{choice}{plan}tell(real=tried(plan), again=tried(plan))\n"
                 "tell(state=disks.inspect(disk).state, swap=len(swapped(P)))\n"
                 "tried(lambda: swap.ensure_off(P))"
             )
-            assert told["real"]["error"] == "", f"killed after action {stop}"
+            assert told["real"]["error"] == "", f"killed after {stop}: {told['real']['message']}"
             assert told["again"]["lines"] == []
             assert (told["state"], told["swap"]) == ("ours", int(tool == "sfdisk"))
 
