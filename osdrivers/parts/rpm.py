@@ -38,7 +38,8 @@ class _Rpm:
 
     def unknown(self, failure: CommandFailed) -> bool:
         said = ("No match for argument", "Unable to find a match", "Nothing to do", "No package ",
-                "No matching packages", "not found or package is not installable")  # fmt: skip
+                "No matching packages", "not found or package is not installable",
+                "no enabled repositories")  # fmt: skip
         return failure.status == self.unknown_status or any(each in failure.stderr for each in said)
 
 

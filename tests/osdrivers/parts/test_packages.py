@@ -152,6 +152,12 @@ REFUSALS: Sequence[tuple[str, int, str, type[AgentError]]] = (
     ("apt", 100, "dpkg: error: unable to create file: Read-only file system", ReadOnlyTarget),
     ("apt", 100, "E: Sub-process /usr/bin/dpkg returned an error code (1)", CommandFailed),
     ("dnf", 1, "Error: Unable to find a match: tree", NotFound),
+    (  # of dnf 4.14.0
+        "dnf",
+        1,
+        'Error: There are no enabled repositories in "/etc/yum.repos.d".',
+        NotFound,
+    ),
     ("dnf", 200, "", Busy),
     ("yum", 1, "Error: Nothing to do", NotFound),
     ("yum", 200, "Another app is currently holding the yum lock", Busy),
