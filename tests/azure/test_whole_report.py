@@ -20,7 +20,7 @@ from agentcore.azure.status import (
 )
 from agentcore.azure.storage import PAGE_WRITE_LIMIT_BYTES
 from agentcore.azure.wholereport import REPORT_LIMIT_BYTES, whole
-from tests.azure.test_status import sending
+from tests.azure.test_statusblob import sending
 
 TIME = "2030-01-01T00:00:00Z"
 PARTS = tuple(Substatus(f"s{n}", SUCCESS, 0, "m" * 900) for n in range(20))
