@@ -153,7 +153,7 @@ LEASES='dnsmasq dhclient dhcpcd udhcpc dbus-daemon NetworkManager'
 PACKAGES='rpmbuild createrepo_c dnf zypper setfiles'
 MANUALS='groff mandoc'
 TEST="$DEMO mkfs.xfs mkfs.btrfs mkfs.vfat $VOLUMES $FILTERS $BOOT $LEASES $PACKAGES $MANUALS"
-BUILD='dpkg-buildpackage dh dh_python3 lintian rpmbuild rpmlint'
+BUILD='dpkg-buildpackage dh dh_python3 lintian rpmbuild rpmlint mksquashfs'
 VM="$DEMO qemu-system-x86_64 qemu-img mmdebstrap dnsmasq setpriv dpkg-buildpackage dh dh_python3"
 
 absent() { # those of the commands that are not installed
