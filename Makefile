@@ -10,7 +10,7 @@
 PYTHON ?=
 ARGS ?=
 JSON ?=
-WORKERS ?= 2
+WORKERS ?= 4
 SAMPLES ?= ../shared/samples
 
 BOOTSTRAP = PYTHON='$(PYTHON)' ./scripts/bootstrap.sh
